@@ -40,7 +40,7 @@ class _Kept(psycopg.Connection[Any]):
         """Give the session back, if nothing is under way in it."""
         session, self.pgconn = self.pgconn, pq.PGconn()
         self._closed = True
-        self.sessions.put_back(self.named, session)
+        self.sessions.release(self.named, session)
 
 
 class KeptSessions:
@@ -87,7 +87,7 @@ class KeptSessions:
                 return session
             session.finish()
 
-    def put_back(self, conninfo: str, session: PGconn) -> None:
+    def release(self, conninfo: str, session: PGconn) -> None:
         """It is reset; ended, if that can't be done."""
         is_idle = session.status == pq.ConnStatus.OK and session.transaction_status == pq.TransactionStatus.IDLE
         named = f"SET application_name = '{APPLICATION}'".encode()

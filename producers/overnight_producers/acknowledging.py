@@ -40,9 +40,9 @@ def asked() -> str | None:
 
 def acknowledge(word: str) -> None:
     """Say that it is done. Never raises: what can't be said now is said with the next, or its message comes again."""
-    it = stand_in()
-    if it is not None:
-        it.commands([command([word])])
+    substitute = stand_in()
+    if substitute is not None:
+        substitute.commands([command([word])])
         return
     try:
         _teller(os.getpid()).tell(word)
@@ -52,9 +52,9 @@ def acknowledge(word: str) -> None:
 
 async def acknowledge_async(word: str) -> None:
     """The same from an event loop, which goes on meanwhile."""
-    it = stand_in()
-    if it is not None:
-        it.commands([command([word])])
+    substitute = stand_in()
+    if substitute is not None:
+        substitute.commands([command([word])])
         return
     try:
         await _async_teller().tell(word)

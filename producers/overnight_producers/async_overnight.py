@@ -333,8 +333,12 @@ class AsyncOvernight:
             if isinstance(step, NextItem):
                 return await given.next()
             if isinstance(step, PutRow):
-                it = stand_in()
-                return await self._outbox.put_awaiting(session, step.row) if it is None else it.row(step.row, session)
+                substitute = stand_in()
+                return (
+                    await self._outbox.put_awaiting(session, step.row)
+                    if substitute is None
+                    else substitute.row(step.row, session)
+                )
             return await take_async(held.connection, step)
 
         return await run_async(call(held.calls), step_by_step)
@@ -346,11 +350,12 @@ class AsyncOvernight:
                 "its `async with` block has ended, and its connections are closed: call it within the block, or make"
                 " one without a block, which connects when it is used, and `close()` it at the end"
             )
-        it = stand_in()
-        if it is not None:
-            if self._stood_in is None or self._stood_in[0] is not it:
-                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None, it.policy), self._warner)
-                self._stood_in = it, _Held(calls, AsyncStandInConnection(it))
+        substitute = stand_in()
+        if substitute is not None:
+            if self._stood_in is None or self._stood_in[0] is not substitute:
+                url = self._given_url or ProducerSettings().redis_url or None
+                calls = Calls(Wire(url, substitute.policy), self._warner)
+                self._stood_in = substitute, _Held(calls, AsyncStandInConnection(substitute))
             return self._stood_in[1]
         here = _here()
         if self._held is None or self._held[0] != here:

@@ -313,8 +313,8 @@ class Overnight:
             if isinstance(step, NextItem):
                 return next(given, None)
             if isinstance(step, PutRow):
-                it = stand_in()
-                return self._outbox.put(session, step.row) if it is None else it.row(step.row, session)
+                substitute = stand_in()
+                return self._outbox.put(session, step.row) if substitute is None else substitute.row(step.row, session)
             return take(held.connection, step)
 
         return run(call(held.calls), step_by_step)
@@ -326,11 +326,12 @@ class Overnight:
                 "its `with` block has ended, and its connections are closed: call it within the block, or make one"
                 " without a block, which connects when it is used, and `close()` it at the end"
             )
-        it = stand_in()
-        if it is not None:
-            if self._stood_in is None or self._stood_in[0] is not it:
-                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None, it.policy), self._warner)
-                self._stood_in = it, _Held(calls, StandInConnection(it))
+        substitute = stand_in()
+        if substitute is not None:
+            if self._stood_in is None or self._stood_in[0] is not substitute:
+                url = self._given_url or ProducerSettings().redis_url or None
+                calls = Calls(Wire(url, substitute.policy), self._warner)
+                self._stood_in = substitute, _Held(calls, StandInConnection(substitute))
             return self._stood_in[1]
         pid = os.getpid()
         held = self._held.get(pid)

@@ -41,10 +41,10 @@ def stand_in() -> StandIn | None:
 
 
 @contextmanager
-def standing_in(it: StandIn) -> Iterator[None]:
+def standing_in(substitute: StandIn) -> Iterator[None]:
     """Have this stand in, in the whole process, for as long as the block lasts."""
     global _stand_in
-    before, _stand_in = _stand_in, it
+    before, _stand_in = _stand_in, substitute
     try:
         yield
     finally:
@@ -54,21 +54,21 @@ def standing_in(it: StandIn) -> Iterator[None]:
 class StandInConnection:
     """A `Connection` to who stands in."""
 
-    def __init__(self, it: StandIn) -> None:
-        self.it = it
+    def __init__(self, substitute: StandIn) -> None:
+        self._substitute = substitute
 
     def commands(self, commands: Sequence[Command]) -> list[Reply]:
         """As `Connection.commands`."""
-        return self.it.commands(commands)
+        return self._substitute.commands(commands)
 
     def pop(self, key: str, timeout_s: float) -> bytes | None:
         """As `Connection.pop`: what isn't there won't come, so it isn't waited for."""
-        return self.it.pop(key)
+        return self._substitute.pop(key)
 
     def pause(self, seconds: float) -> None:
         """As `Connection.pause`."""
         time.sleep(seconds)
-        self.it.paused(seconds)
+        self._substitute.paused(seconds)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -77,21 +77,21 @@ class StandInConnection:
 class AsyncStandInConnection:
     """An `AsyncConnection` to who stands in."""
 
-    def __init__(self, it: StandIn) -> None:
-        self.it = it
+    def __init__(self, substitute: StandIn) -> None:
+        self._substitute = substitute
 
     async def commands(self, commands: Sequence[Command]) -> list[Reply]:
         """As `AsyncConnection.commands`."""
-        return self.it.commands(commands)
+        return self._substitute.commands(commands)
 
     async def pop(self, key: str, timeout_s: float) -> bytes | None:
         """As `AsyncConnection.pop`."""
-        return self.it.pop(key)
+        return self._substitute.pop(key)
 
     async def pause(self, seconds: float) -> None:
         """As `AsyncConnection.pause`."""
         await asyncio.sleep(seconds)
-        self.it.paused(seconds)
+        self._substitute.paused(seconds)
 
     async def close(self) -> None:
         """Nothing is open."""

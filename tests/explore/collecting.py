@@ -36,9 +36,9 @@ def _results(world: World, n: int) -> str:
 def _records(world: World, reader: Reader, bounds: Bounds) -> Step:
     n = reader.submission
     if world.token(world.submissions[n].api_id) != world.token(n) and Part.R1_TOKEN not in bounds.without:
-        put_back = settling.put_back(world, n)
+        retried = settling.schedule_retry(world, n)
         return Step(
-            f"collect sees that submission {n} has somebody else's answers", None, put_back._replace(reader=IDLE)
+            f"collect sees that submission {n} has somebody else's answers", None, retried._replace(reader=IDLE)
         )
     only = reader.only_live if Part.R8_AT_RECORD in bounds.without else settling.only_live(world, n, bounds)
     recorded = settling.record(world, n, _results(world, n), only, bounds)
@@ -51,12 +51,12 @@ def _finishes(world: World, reader: Reader, bounds: Bounds) -> Step:
     results = _results(world, n)
     missing = any(results[item] == "-" for item in bits(world.submissions[n].body))
     if missing and not settling.gives_up(world.submissions[n].reads):
-        again = settling.put_back(world, n)._replace(reader=IDLE)
+        again = settling.schedule_retry(world, n)._replace(reader=IDLE)
         return Step(f"collect misses results of submission {n}", None, again)
     if missing:
         world = settling.give_up_missing(world, n, results, settling.only_live(world, n, bounds), bounds)
     if reader.passed_over and settling.only_live(world, n, bounds):
-        again = settling.put_back(world, n)._replace(reader=IDLE)
+        again = settling.schedule_retry(world, n)._replace(reader=IDLE)
         return Step(f"collect must read submission {n} again: its errors count now", None, again)
     return Step(f"collect is done with submission {n}", None, settling.finish(world, n, bounds)._replace(reader=IDLE))
 

@@ -92,7 +92,7 @@ def send(world: World, number: int, bounds: Bounds) -> World | None:
     )
 
 
-def let_go(world: World, number: int, bounds: Bounds) -> World | None:
+def authorize_last_bytes(world: World, number: int, bounds: Bounds) -> World | None:
     """submit.authorize_last_bytes."""
     row = world.submissions[number]
     if not at_home(world, bounds):

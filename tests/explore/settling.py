@@ -58,8 +58,8 @@ def gives_up(reads: int) -> bool:
     return reads >= _READS_BEFORE_GIVING_UP
 
 
-def put_back(world: World, number: int) -> World:
-    """collect.put_back."""
+def schedule_retry(world: World, number: int) -> World:
+    """collect.schedule_retry, of a reading that missed lines."""
     return world.move_batch("miss", world.submissions[number].batch) or world
 
 

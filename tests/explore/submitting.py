@@ -31,9 +31,9 @@ _BEYOND: Final = 5
 
 
 @cache
-def concluded(status: int | None, let_go: bool, api_id: str | None = None) -> str:
+def concluded(status: int | None, authorized: bool, api_id: str | None = None) -> str:
     """What a submitter goes on to do with a reply: what `protocol.conclude` says."""
-    match protocol.classify_create_reply(Reply(status, let_go, api_id=api_id), releases=0):
+    match protocol.classify_create_reply(Reply(status, authorized, api_id=api_id), releases=0):
         case protocol.Created():
             return "created"
         case protocol.Unclear():
@@ -102,7 +102,7 @@ def _goes_on(world: World, number: int, slot: Slot, name: str, bounds: Bounds) -
             timed = world.slot(number, Slot("streaming", n, world.now + bounds.create))
             yield Step(f"{name} starts its timer", None, timed)
         case "streaming":
-            gone_on = ledger.let_go(world, n, bounds)
+            gone_on = ledger.authorize_last_bytes(world, n, bounds)
             refused = world.slot(number, Slot(concluded(None, False), n))
             if gone_on is None:
                 yield Step(f"{name} is kept from letting submission {n} go", None, refused)

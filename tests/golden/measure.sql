@@ -73,7 +73,7 @@ ORDER BY taken.item_id;
 DELETE FROM unmeasured USING item
 WHERE item.id = unmeasured.item_id AND item.state NOT IN ('waiting', 'held');
 
--- put_back: They were claimed and not counted: somebody else may.
+-- release: They were claimed and not counted: somebody else may.
 -- ids = '{1}'
 UPDATE unmeasured
 SET lease_until = NULL

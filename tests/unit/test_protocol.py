@@ -43,7 +43,7 @@ HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organi
          "workspace_human_review_disabled", "organization_type_not_supported")  # fmt: skip
 
 
-@pytest.mark.parametrize("let_go", [False, True])
+@pytest.mark.parametrize("authorized", [False, True])
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -51,37 +51,38 @@ HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organi
         (404, HoldWorkspace), (429, SlowDown), (301, HoldWorkspace), (307, HoldWorkspace), (308, HoldWorkspace),
     ],
 )  # fmt: skip
-def test_these_were_not_created_whatever_was_sent(status: int, let_go: bool, expected: type) -> None:
-    assert type(classify_create_reply(Reply(status, let_go), releases=0)) is expected
+def test_these_were_not_created_whatever_was_sent(status: int, authorized: bool, expected: type) -> None:
+    assert type(classify_create_reply(Reply(status, authorized), releases=0)) is expected
 
 
 @pytest.mark.parametrize("status", [None, 408, 409, 418, 451, 499, 500, 502, 503, 504, 520, 529, 302])
 def test_anything_else_may_have_been_created_once_the_last_byte_was_let_go(status: int | None) -> None:
-    assert type(classify_create_reply(Reply(status, last_byte_let_go=True), releases=0)) is Unclear
-    assert type(classify_create_reply(Reply(status, last_byte_let_go=False), releases=0)) is NotCreated
+    assert type(classify_create_reply(Reply(status, last_byte_authorized=True), releases=0)) is Unclear
+    assert type(classify_create_reply(Reply(status, last_byte_authorized=False), releases=0)) is NotCreated
 
 
 def test_a_success_without_an_id_may_have_been_created() -> None:
-    assert type(classify_create_reply(Reply(200, last_byte_let_go=True, text="x"), releases=0)) is Unclear
-    assert classify_create_reply(Reply(200, last_byte_let_go=True, api_id="b"), releases=0) == Created("b")
+    assert type(classify_create_reply(Reply(200, last_byte_authorized=True, text="x"), releases=0)) is Unclear
+    assert classify_create_reply(Reply(200, last_byte_authorized=True, api_id="b"), releases=0) == Created("b")
 
 
 @pytest.mark.parametrize("status", [400, 429, 403])
 @pytest.mark.parametrize("code", HOLDS)
 def test_money_and_permission_hold_the_workspace_whatever_the_status(status: int, code: str) -> None:
     assert (
-        type(classify_create_reply(Reply(status, last_byte_let_go=True, error_code=code), releases=0)) is HoldWorkspace
+        type(classify_create_reply(Reply(status, last_byte_authorized=True, error_code=code), releases=0))
+        is HoldWorkspace
     )
 
 
 @pytest.mark.parametrize("code", ["request_body_encoding_invalid", "image_dimensions_too_large", "invalid_metadata"])
 def test_a_code_about_the_request_rejects_it_and_holds_nothing(code: str) -> None:
-    assert type(classify_create_reply(Reply(400, last_byte_let_go=True, error_code=code), releases=0)) is Reject
+    assert type(classify_create_reply(Reply(400, last_byte_authorized=True, error_code=code), releases=0)) is Reject
 
 
 @pytest.mark.parametrize("status", [503, 409, None])
 def test_a_code_about_the_account_with_a_status_that_proves_nothing_stays_unclear(status: int | None) -> None:
-    reply = Reply(status, last_byte_let_go=True, error_code="cmek_key_unreachable")
+    reply = Reply(status, last_byte_authorized=True, error_code="cmek_key_unreachable")
     assert type(classify_create_reply(reply, releases=0)) is Unclear
 
 
@@ -92,7 +93,7 @@ def test_every_error_that_the_sdk_names_for_a_create_holds_the_workspace() -> No
     for name in named:
         error = getattr(anthropic.types.shared, name)
         (code,) = get_args(error.__annotations__["error_code"])
-        held = classify_create_reply(Reply(400, last_byte_let_go=True, error_code=code), releases=0)
+        held = classify_create_reply(Reply(400, last_byte_authorized=True, error_code=code), releases=0)
         assert isinstance(held, HoldWorkspace), code
         assert held.until_resumed is (code == "workspace_human_review_disabled")
 
@@ -107,7 +108,7 @@ def test_every_error_that_the_sdk_names_for_a_create_holds_the_workspace() -> No
 )
 def test_a_400_about_money_holds_the_workspace_and_rejects_nothing(words: str) -> None:
     conclusion = classify_create_reply(
-        Reply(400, last_byte_let_go=True, text=f"invalid_request_error: {words}"), releases=0
+        Reply(400, last_byte_authorized=True, text=f"invalid_request_error: {words}"), releases=0
     )
     assert conclusion == HoldWorkspace(f"400 invalid_request_error: {words}")
 
@@ -115,7 +116,7 @@ def test_a_400_about_money_holds_the_workspace_and_rejects_nothing(words: str) -
 def test_the_apis_wish_to_wait_is_followed_within_an_hour() -> None:
     def pause(**more: float | None) -> float:
         conclusion = classify_create_reply(
-            Reply(429, last_byte_let_go=True, retry_after_s=more.get("after")), releases=0
+            Reply(429, last_byte_authorized=True, retry_after_s=more.get("after")), releases=0
         )
         assert isinstance(conclusion, SlowDown)
         return conclusion.pause_s
@@ -128,12 +129,12 @@ def test_the_apis_wish_to_wait_is_followed_within_an_hour() -> None:
 
 @given(st.integers(0, 10_000), st.sampled_from([None, 400, 402, 429, 500, 529]), st.booleans())
 def test_however_often_it_failed_something_is_concluded_and_the_pause_has_an_end(
-    releases: int, status: int | None, let_go: bool
+    releases: int, status: int | None, authorized: bool
 ) -> None:
-    conclusion = classify_create_reply(Reply(status, let_go), releases=releases)
+    conclusion = classify_create_reply(Reply(status, authorized), releases=releases)
     if isinstance(conclusion, NotCreated):
         assert 2 <= conclusion.pause_s <= 300
-        following = classify_create_reply(Reply(status, let_go), releases=releases + 1)
+        following = classify_create_reply(Reply(status, authorized), releases=releases + 1)
         assert isinstance(following, NotCreated)
         assert following.pause_s >= conclusion.pause_s
 

@@ -107,7 +107,7 @@ def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
 
 @worker_shutting_down.connect
 def _tell_children(**_: object) -> None:
-    stopping.tell()
+    stopping.set_stopping()
 
 
 @task_failure.connect

@@ -279,7 +279,7 @@ def shorten(connection: Connection, item: Shortened) -> None:
     )
 
 
-def put_back(connection: Connection, item_ids: Collection[int]) -> None:
+def release(connection: Connection, item_ids: Collection[int]) -> None:
     """They were claimed and not counted: somebody else may."""
     execute(connection, "UPDATE unmeasured SET lease_until = NULL WHERE item_id = ANY(:ids)", ids=list(item_ids))
 

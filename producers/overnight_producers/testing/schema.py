@@ -149,10 +149,10 @@ def _fitting_number(schema: Schema, *, whole: bool) -> float:
 
 def _fitting_text(schema: Schema, name: str) -> str:
     text = formats.EXAMPLES.get(str(schema.get("format")), f"made-up {name or 'text'}")
-    fewest, most = schema.get("minLength"), schema.get("maxLength")
-    if isinstance(fewest, int):
-        text = text.ljust(fewest, ".")
-    return text[:most] if isinstance(most, int) else text
+    shortest, longest = schema.get("minLength"), schema.get("maxLength")
+    if isinstance(shortest, int):
+        text = text.ljust(shortest, ".")
+    return text[:longest] if isinstance(longest, int) else text
 
 
 def _is_of_type(kind: object, value: object) -> bool:

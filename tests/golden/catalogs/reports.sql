@@ -81,7 +81,8 @@ WITH came AS (
     SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length
     FROM came
 )
-SELECT (tokens - first) * :parts / length AS part, min(tokens) AS least, max(tokens) AS most, count(*) AS rows
+SELECT (tokens - first) * :parts / length AS part, min(tokens) AS shortest, max(tokens) AS longest,
+    count(*) AS rows
 FROM came, bounds
 GROUP BY 1
 ORDER BY 1;

@@ -281,6 +281,19 @@ SELECT (
     FROM held
 ) AS held;
 
+-- authorize_calls: Their bytes are about to be written: from now on they may have been billed.
+-- id = 1, ids = '{1}'
+WITH ours AS (
+    SELECT id
+    FROM direct_claim
+    WHERE id = :id AND done_at IS NULL
+    FOR SHARE
+)
+UPDATE direct_call
+SET let_go_at = clock_timestamp()
+FROM ours
+WHERE claim_id = ours.id AND item_id = ANY(:ids);
+
 -- close: Their owner takes no more: those of which nothing is under way are done.
 -- ids = '{}'
 UPDATE direct_claim
@@ -303,17 +316,4 @@ SELECT id
 FROM item
 WHERE id = ANY(:ids) AND cancel_wanted AND state = 'waiting'
 ORDER BY id;
-
--- let_go: Their bytes are about to be written: from now on they may have been billed.
--- id = 1, ids = '{1}'
-WITH ours AS (
-    SELECT id
-    FROM direct_claim
-    WHERE id = :id AND done_at IS NULL
-    FOR SHARE
-)
-UPDATE direct_call
-SET let_go_at = clock_timestamp()
-FROM ours
-WHERE claim_id = ours.id AND item_id = ANY(:ids);
 

@@ -40,7 +40,7 @@ SELECT direct_claim.id, batch_number AS number, lane.name AS lane, ARRAY(
     FROM direct_call
     WHERE claim_id = direct_claim.id AND let_go_at IS NOT NULL
     ORDER BY item_id
-) AS let_go, ARRAY(
+) AS maybe_billed, ARRAY(
     SELECT item_id
     FROM direct_call
     WHERE claim_id = direct_claim.id AND let_go_at IS NULL

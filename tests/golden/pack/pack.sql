@@ -8,7 +8,7 @@ WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
 GROUP BY headers_id
 HAVING sum(n) > 0;
 
--- most: How many items wait in a lane for the set of headers that most of them have.
+-- largest_waiting: How many items wait in a lane for the set of headers that most of them have.
 -- lane = 'text'
 SELECT coalesce(max(items), 0)::bigint
 FROM (

@@ -107,7 +107,7 @@ def test_the_killed_lose_nothing(service: Service, client: redis.Redis) -> None:
 
 def test_one_that_came_back_goes_alone(service: Service, client: redis.Redis) -> None:
     put(client, item("a"))
-    gather.put_back(gather.take())
+    gather.requeue(gather.take())
     put(client, item("b"))
     service.accept(item("c"))
     assert len(waiting(client)) == 2

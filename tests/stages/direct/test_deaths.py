@@ -26,7 +26,7 @@ NOBODY = 1
 """No process has this lock."""
 
 
-def taken(service: Service, *, let_go: bool) -> Claim:
+def taken(service: Service, *, authorized: bool) -> Claim:
     """A worker has taken the items of the direct road, and then it died."""
     with process.database().transaction() as connection:
         (place,) = places.sources(connection, ["default"])
@@ -42,8 +42,8 @@ def taken(service: Service, *, let_go: bool) -> Claim:
             counts_first=False,
         )
         assert claim.claim is not None
-        if let_go:
-            assert claims.let_go(connection, claim.claim.id, [call.item_id for call in claim.asked])
+        if authorized:
+            assert claims.authorize_calls(connection, claim.claim.id, [call.item_id for call in claim.asked])
     return claim.claim
 
 
@@ -61,7 +61,7 @@ def doubts(service: Service) -> int:
 def test_what_a_dead_worker_had_not_let_go_is_sent_again_and_counts_nothing(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    taken(service, let_go=False)
+    taken(service, authorized=False)
     assert waiting_again(service) == ["waiting", "waiting"]
     assert (doubts(service), service.ledger.item("a")["attempts"]) == (0, 0)
     direct()
@@ -72,10 +72,10 @@ def test_what_a_dead_worker_had_not_let_go_is_sent_again_and_counts_nothing(serv
 def test_a_worker_that_was_taken_for_dead_sends_nothing_of_what_it_had_taken(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    late = taken(service, let_go=False)
+    late = taken(service, authorized=False)
     assert waiting_again(service) == ["waiting", "waiting"]
     with process.database().transaction() as connection:
-        assert not claims.let_go(connection, late.id, [service.ledger.item(key)["id"] for key in "ab"])
+        assert not claims.authorize_calls(connection, late.id, [service.ledger.item(key)["id"] for key in "ab"])
     direct()
     assert service.api.meter()["billed"] == 2
 
@@ -86,7 +86,7 @@ def test_a_worker_that_stood_still_before_it_sent_sends_nothing_that_may_have_be
     """Its host was frozen between the ledger's word that the bytes may go and the first of them."""
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    stops_soon = threading.Timer(0.5, stopping.tell)
+    stops_soon = threading.Timer(0.5, stopping.set_stopping)
     stops_soon.start()
     try:
         with monkeypatch.context() as frozen:
@@ -94,7 +94,7 @@ def test_a_worker_that_stood_still_before_it_sent_sends_nothing_that_may_have_be
             direct()
     finally:
         stops_soon.join()
-        stopping.tell(stop=False)
+        stopping.set_stopping(stop=False)
     assert (service.api.meter()["billed"], doubts(service)) == (0, 0)
     assert service.ledger.states("item") == ["waiting", "waiting"]
     service.finish()
@@ -104,7 +104,7 @@ def test_a_worker_that_stood_still_before_it_sent_sends_nothing_that_may_have_be
 def test_what_was_canceled_while_it_was_taken_is_not_sent_when_it_is_given_back(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    claim, wanted = taken(service, let_go=False), service.ledger.item("a")["id"]
+    claim, wanted = taken(service, authorized=False), service.ledger.item("a")["id"]
     with process.database().transaction() as connection:
         cancel(connection, wanted)
     assert service.ledger.item("a")["state"] == "direct", "it may be on its way"
@@ -118,7 +118,7 @@ def test_what_was_canceled_while_it_was_taken_is_not_sent_when_it_is_given_back(
 def test_what_a_dead_worker_had_let_go_may_have_been_billed(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    taken(service, let_go=True)
+    taken(service, authorized=True)
     assert waiting_again(service) == ["waiting", "waiting"]
     assert (doubts(service), service.ledger.item("a")["attempts"]) == (2, 1)
     service.finish()
@@ -132,7 +132,7 @@ def test_a_worker_whose_lock_is_gone_and_that_gave_a_sign_of_life_just_now_is_no
     """After a restart of Postgres every lock is gone until its process takes it again."""
     service.configure(lane={"road": "direct"})
     service.accept(item("a"))
-    claim = taken(service, let_go=True)
+    claim = taken(service, authorized=True)
     with process.database().transaction() as connection:
         claims.extend(connection, [claim.id], owner=NOBODY, lease_s=60)
     sweep()
@@ -142,7 +142,7 @@ def test_a_worker_whose_lock_is_gone_and_that_gave_a_sign_of_life_just_now_is_no
 def test_an_answer_of_a_worker_that_was_taken_for_dead_counts(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"))
-    claim = taken(service, let_go=True)
+    claim = taken(service, authorized=True)
     assert waiting_again(service) == ["waiting"]
     answer = Arrival(
         service.ledger.item("a")["id"],
@@ -196,11 +196,11 @@ def test_told_to_stop_it_ends_what_it_has_sent_and_sends_nothing_more(service: S
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(direct)
         wait_until(lambda: service.api.meter()["billed"] == 2)
-        stopping.tell()
+        stopping.set_stopping()
         try:
             sending.result(20)
         finally:
-            stopping.tell(stop=False)
+            stopping.set_stopping(stop=False)
     states = service.ledger.states("item")
     assert (states.count("succeeded"), states.count("waiting")) == (2, 4)
     assert (doubts(service), service.api.meter()["billed"]) == (0, 2)

@@ -111,9 +111,9 @@ def test_what_is_taken_back_before_it_is_sent_is_canceled_on_the_direct_road(ser
 def test_told_to_stop_it_takes_nothing(service: Service) -> None:
     on_the_direct_road(service)
     service.accept(item("a"))
-    stopping.tell()
+    stopping.set_stopping()
     try:
         direct()
     finally:
-        stopping.tell(stop=False)
+        stopping.set_stopping(stop=False)
     assert states(service) == {"a": "waiting"}

@@ -30,7 +30,7 @@ def ask_direct(connection: Connection) -> None:
     ids = [call.item_id for call in (*taken.asked, *more.asked)]
     prefixed = [call.item_id for call in (*taken.asked, *more.asked) if call.prefix_id is not None]
     _caching(connection, taken.claim, prefixed or ids)
-    assert claim.let_go(connection, taken.claim.id, ids)
+    assert claim.authorize_calls(connection, taken.claim.id, ids)
     claim.extend(connection, [taken.claim.id], owner=1, lease_s=60)
     pauses.pause(connection, place, "slow down", pause_s=0)
     pauses.waiting_models(connection)
@@ -86,7 +86,7 @@ def ask_racing(connection: Connection) -> None:
     taken = _take(connection, None, 2)
     assert taken.claim is not None
     first, *_ = [call.item_id for call in taken.asked]
-    claim.let_go(connection, taken.claim.id, [first])
+    claim.authorize_calls(connection, taken.claim.id, [first])
     source = Source(taken.claim.id, taken.claim.number, None, only_live=True, via="direct")
     record.record(connection, source, [], {first: "it broke off"}, process.prices(), RULES)
     assert fetch_column(connection, str, "SELECT state FROM item WHERE id = :id", id=first) == ["batched"]

@@ -51,7 +51,7 @@ from tests.stages.ledger.rows_to_ask import NOBODY, NOW, final_item, waiting_sou
 def ask_deadlines(connection: Connection) -> None:
     """Of what waits, and of a batch that runs."""
     waiting.earliest(connection, ["default"])
-    pack.most(connection, "default")
+    pack.largest_waiting(connection, "default")
     source = waiting_source(connection)
     waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, most_doubts=1, limit=10)
     waiting.of_no_use(connection, limit=10)
@@ -91,7 +91,7 @@ def ask_intake(connection: Connection) -> None:
     measure.settle(connection, [1])
     measure.choose(connection, measure.Chosen(1, 1, None, "it is short", b"{}", 10))
     measure.shorten(connection, Shortened(1, b"{}", True, 10, 20, 10))
-    measure.put_back(connection, [1])
+    measure.release(connection, [1])
     measure.try_later(connection, 1, pause_s=1)
 
 

@@ -118,7 +118,7 @@ class Reply:
 
     status: int | None
     """The HTTP status; None when no answer came."""
-    last_byte_let_go: bool
+    last_byte_authorized: bool
     """The last chunk of the body was handed to the connection: without it nothing can have been created."""
     text: str = ""
     """The API's words, or the connection's."""
@@ -159,7 +159,7 @@ def create(
     except anthropic.APIStatusError as error:
         return Reply(
             error.status_code,
-            chunks.let_go,
+            chunks.authorized,
             said(error),
             error_code=error.error_code,
             retry_after_s=retry_after_s(error.response.headers),
@@ -167,10 +167,10 @@ def create(
         )
     except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
         cause = error.__cause__ or error
-        return Reply(None, chunks.let_go, f"{type(cause).__name__}: {cause}")
+        return Reply(None, chunks.authorized, f"{type(cause).__name__}: {cause}")
     finally:
         reach("after create")
-    return _new_batch(answer) or Reply(200, chunks.let_go, f"an answer without an id: {answer!r}"[:500])
+    return _new_batch(answer) or Reply(200, chunks.authorized, f"an answer without an id: {answer!r}"[:500])
 
 
 def _new_batch(answer: object) -> NewBatch | None:
@@ -187,11 +187,11 @@ def _new_batch(answer: object) -> NewBatch | None:
 
 
 class _Chunks:
-    """A body in chunks; the last one is held back until the gate lets it go."""
+    """A body in chunks; the last one is held back until the gate authorizes it."""
 
     def __init__(self, body: BinaryIO, size: int, gate: Callable[[], None]) -> None:
         self._body, self._size, self._gate = body, size, gate
-        self.let_go = False
+        self.authorized = False
 
     def __iter__(self) -> Iterator[bytes]:
         left = self._size
@@ -202,7 +202,7 @@ class _Chunks:
         last = self._body.read(left)
         self._gate()
         # from here on the API may have all of it
-        self.let_go = True
+        self.authorized = True
         reach("before last bytes")
         yield last
         reach("after last bytes")

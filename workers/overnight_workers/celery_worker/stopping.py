@@ -8,14 +8,14 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-_TOLD: Final = mmap.mmap(-1, 1)
+_STOP: Final = mmap.mmap(-1, 1)
 
 
-def told() -> bool:
+def is_stopping() -> bool:
     """Whether this worker was told to stop: what has begun is ended, and nothing new is begun."""
-    return _TOLD[0] != 0
+    return _STOP[0] != 0
 
 
-def tell(stop: bool = True) -> None:
-    """Tell everybody. stop: False takes it back, for tests."""
-    _TOLD[0] = int(stop)
+def set_stopping(stop: bool = True) -> None:
+    """Tell every process of this worker. stop: False takes it back, for tests."""
+    _STOP[0] = int(stop)

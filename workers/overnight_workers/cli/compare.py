@@ -255,6 +255,6 @@ def _print(compared: Comparison, judged: Judged | None, target: Path) -> None:
             f" {judged.by_order} by the order they were shown in ({judged.test.method}, p = {judged.test.p:.3g})",
             markup=False,
         )
-    for one in compared.beside:
-        console.OUT.print(one.sentence, markup=False)
+    for result in compared.beside:
+        console.OUT.print(result.sentence, markup=False)
     console.OUT.print(f"Page: {target}", markup=False)

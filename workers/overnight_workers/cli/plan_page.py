@@ -182,7 +182,7 @@ def _time(plan: Plan) -> Iterable[RenderableType]:
     yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>{width}}", style="bold")
     for option in plan.options:
         chance = "" if plan.deadline_s is None else likely(option.done.chance(plan.deadline_s))
-        times = f"{option.told(option.done.half_s):>15}{option.told(option.done.sure_s):>17}"
+        times = f"{option.in_words(option.done.half_s):>15}{option.in_words(option.done.sure_s):>17}"
         chosen = plan.advice is not None and plan.advice.option == option.name
         name = (f"{option.name:14}", "bold green" if chosen else "")
         yield Text.assemble(name, times, f"{chance:>15}", f"{_least(option.total):>{width}}")

@@ -70,7 +70,7 @@ class Expected:
     low: datetime | None
     high: datetime | None
     """Nine of ten end between the two."""
-    told: str
+    source: str
     """What that is learned from."""
 
 

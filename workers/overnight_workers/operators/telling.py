@@ -52,9 +52,9 @@ def tell(
     if (not to.command and webhook is None) or not client.set(routes.TELLING_KEY, "1", nx=True, ex=int(2 * _WITHIN_S)):
         return
     try:
-        told = Counter(orjson.loads(client.get(routes.TOLD_KEY) or b"{}"))
+        before = Counter(orjson.loads(client.get(routes.TOLD_KEY) or b"{}"))
         now = Counter(alarm["alarm"] for alarm in seen)
-        began, over = sorted(now - told), sorted(set(told) - set(now))
+        began, over = sorted(now - before), sorted(set(before) - set(now))
         document = {"began": began, "over": over, "alarms": list(seen), **about}
         if (began or over) and not _have_taken(to.command, webhook, document):
             return

@@ -42,7 +42,7 @@ def advise(
     saved = direct.total.value - packed.total.value
     if deadline_s is None:
         why = f"nothing waits for it: batched it costs {cents(saved)} less than in real time"
-        changes = [f"a deadline sooner than {packed.told(packed.done.sure_s)} from now: then look again, with --by"]
+        changes = [f"a deadline sooner than {packed.in_words(packed.done.sure_s)} from now: then look again, with --by"]
         return Advice(packed.name, True, why, (*changes, *unknown))
     sure = [option for option in options if option.done.chance(deadline_s) >= SURE]
     if not sure:
@@ -55,37 +55,37 @@ def advise(
         batch = min((option for option in options if not option.direct_items), key=lambda option: option.done.sure_s)
         why = f"batched, it would be in time in {likely(batch.done.chance(deadline_s))} of cases only"
         costs = best.total.value - packed.total.value
-        later = batch.told(batch.done.sure_s)
+        later = batch.in_words(batch.done.sure_s)
         change = f"a deadline {later} from now or later: batched is sure enough then, and {cents(costs)} cheaper"
         return Advice(best.name, True, why, (change, *unknown))
     why = f"in time in {likely(chance)} of cases, for {cents(saved)} less than in real time"
-    change = f"a deadline sooner than {best.told(best.done.sure_s)} from now"
+    change = f"a deadline sooner than {best.in_words(best.done.sure_s)} from now"
     return Advice(best.name, True, why, (change, *unknown))
 
 
 def _faster(direct: Option, loads: Sequence[DirectLoad], workspace: Workspace) -> list[str]:
     """What the tier's own limits, or a higher tier, would do."""
-    here = direct.told(direct.done.sure_s)
+    here = direct.in_words(direct.done.sure_s)
     if direct_time(loads, workspace).is_set:
         faster = direct_time(loads, replace(workspace, limits={}))
-        return [
-            f"without `limits` of the workspace: in real time it takes {direct.told(faster.seconds)} then, not {here}"
-        ]
+        there = direct.in_words(faster.seconds)
+        return [f"without `limits` of the workspace: in real time it takes {there} then, not {here}"]
     above: dict[Tier, Tier] = {"start": "build", "build": "scale"}
     higher = above.get(workspace.tier)
     if higher is None:
         return []
     faster = direct_time(loads, replace(workspace, tier=higher))
-    return [f"the {higher} tier: in real time it takes {direct.told(faster.seconds)} there, not {here}"]
+    return [f"the {higher} tier: in real time it takes {direct.in_words(faster.seconds)} there, not {here}"]
 
 
 def _later(options: Sequence[Option]) -> list[str]:
     soonest = min(options, key=lambda option: option.done.sure_s)
     cheapest = min(options, key=lambda option: (option.total.value, option.done.sure_s))
-    changes = [f"a deadline {soonest.told(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
+    changes = [f"a deadline {soonest.in_words(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
     if cheapest.name != soonest.name:
         changes.append(
-            f"a deadline {cheapest.told(cheapest.done.sure_s)} from now: sure enough as {cheapest.name!r}, the cheapest"
+            f"a deadline {cheapest.in_words(cheapest.done.sure_s)} from now: sure enough as {cheapest.name!r},"
+            " the cheapest"
         )
     return changes
 

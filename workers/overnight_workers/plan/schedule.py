@@ -41,7 +41,7 @@ class Option:
     how: How
     """How its time is known."""
 
-    def told(self, duration_s: float) -> str:
+    def in_words(self, duration_s: float) -> str:
         """One of its times, no more exact than it is known."""
         return spoken(duration_s) if self.how is How.COUNTED else about(duration_s)
 

@@ -195,7 +195,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
     if reply.status is not None and 200 <= reply.status < 300:
         return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
     if reply.status is None:
-        return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
+        return Unclear(why) if reply.last_byte_authorized else NotCreated(why, pause_s)
     if reply.status in _SAYS_NOT_CREATED and is_about_the_caller(reply.error_code):
         # the words alone may speak of a rate limit
         return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in UNTIL_RESUMED)
@@ -209,7 +209,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
         return Reject(why)
     if reply.status == 429:
         return SlowDown(why, min(reply.retry_after_s or max(pause_s, 15.0), _LONGEST_PAUSE_S))
-    return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
+    return Unclear(why) if reply.last_byte_authorized else NotCreated(why, pause_s)
 
 
 # --- what a list tells ---------------------------------------------------------------------------------------------

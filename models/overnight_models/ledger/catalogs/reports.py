@@ -149,8 +149,8 @@ class Length(NamedTuple):
 
     part: int
     """From 0."""
-    least: int
-    most: int
+    shortest: int
+    longest: int
     rows: int
 
 
@@ -165,7 +165,8 @@ def lengths(connection: Connection, run: str, *, parts: int) -> list[Length]:
             WHERE item.state <> 'redone' AND output_tokens > 0
         ),
         bounds AS (SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length FROM came)
-        SELECT (tokens - first) * :parts / length AS part, min(tokens) AS least, max(tokens) AS most, count(*) AS rows
+        SELECT (tokens - first) * :parts / length AS part, min(tokens) AS shortest, max(tokens) AS longest,
+               count(*) AS rows
         FROM came, bounds GROUP BY 1 ORDER BY 1
         """,
         run=run,

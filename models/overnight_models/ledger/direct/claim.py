@@ -310,7 +310,7 @@ def _statement(to: str, guard: str, *, within: bool) -> str:
     """
 
 
-def let_go(connection: Connection, claim_id: int, item_ids: Collection[int]) -> bool:
+def authorize_calls(connection: Connection, claim_id: int, item_ids: Collection[int]) -> bool:
     """Their bytes are about to be written: from now on they may have been billed.
 
     False when somebody has taken this process for dead: then none of them is sent.

@@ -154,7 +154,7 @@ class Abandoned(NamedTuple):
     id: int
     number: int
     lane: str
-    let_go: list[int]
+    maybe_billed: list[int]
     """Items of it that may have been billed."""
     unsent: list[int]
     """Those that can't have been."""
@@ -188,7 +188,7 @@ def abandoned(connection: Connection, *, lease_s: float, limit: int) -> list[Aba
         """
         SELECT direct_claim.id, batch_number AS number, lane.name AS lane,
                ARRAY(SELECT item_id FROM direct_call WHERE claim_id = direct_claim.id AND let_go_at IS NOT NULL
-                     ORDER BY item_id) AS let_go,
+                     ORDER BY item_id) AS maybe_billed,
                ARRAY(SELECT item_id FROM direct_call WHERE claim_id = direct_claim.id AND let_go_at IS NULL
                      ORDER BY item_id) AS unsent
         FROM direct_claim JOIN lane ON lane.id = direct_claim.lane_id

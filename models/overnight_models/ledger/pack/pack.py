@@ -81,7 +81,7 @@ def amounts(connection: Connection, *, lane_id: int) -> list[Amount]:
     )
 
 
-def most(connection: Connection, lane: str) -> int:
+def largest_waiting(connection: Connection, lane: str) -> int:
     """How many items wait in a lane for the set of headers that most of them have."""
     return fetch_only_value(
         connection,

@@ -123,9 +123,9 @@ def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
     return f"partition {first}: its bodies are dropped, {len(whole):,} items keep theirs"
 
 
-def too_many(most: int) -> str:
+def too_many(limit: int) -> str:
     """Why a partition stays as it is where more of its items than that would be carried over."""
-    return f"more than {most:,} of its items aren't finished, delivered or billed"
+    return f"more than {limit:,} of its items aren't finished, delivered or billed"
 
 
 def carry(connection: Connection, item_ids: Collection[int]) -> str | None:

@@ -56,14 +56,14 @@ def with_answers(catalog: Catalog, run: Run) -> list[dict[str, object]]:
         drawn = ledger.draw(connection, run.name, rows=DRAWN)
         came = {
             row.key: row
-            for one in drawn
-            for row in overview.items(connection, overview.Wanted(lane=catalog.lane, key=one.key, final=True))
+            for drawn_row in drawn
+            for row in overview.items(connection, overview.Wanted(lane=catalog.lane, key=drawn_row.key, final=True))
         }
     rows = [(tuple(orjson.loads(row.cells or "[]")), read_item_key(row.key)[1]) for row in drawn]
     there, columns = in_sink(catalog, rows), Columns.of(catalog)
     shown: list[dict[str, object]] = []
-    for (key, variant), one in zip(rows, drawn, strict=True):
-        if (row := came.get(one.key)) is not None:
+    for (key, variant), drawn_row in zip(rows, drawn, strict=True):
+        if (row := came.get(drawn_row.key)) is not None:
             outcome = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
             cells = columns.row(Answered(key, variant, None, outcome.problem, outcome), run.number)
             shown.append(

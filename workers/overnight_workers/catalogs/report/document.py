@@ -208,7 +208,7 @@ def _lengths(connection: Connection, run: Run) -> dict[str, object]:
         "input_median": middle.input_median,
         "output_median": middle.output_median,
         "output_95": middle.output_95,
-        "output": [{"from": part.least, "to": part.most, "rows": part.rows} for part in bins],
+        "output": [{"from": part.shortest, "to": part.longest, "rows": part.rows} for part in bins],
     }
 
 

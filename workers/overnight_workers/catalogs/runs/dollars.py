@@ -49,7 +49,9 @@ class Dollars:
         """All of them together; the doubts are of one kind, so they add up in full."""
         all_ = list(given)
         how = max((part.how for part in all_), default="counted")
-        return cls(sum(part.value for part in all_), sum(one.low for one in all_), sum(one.high for one in all_), how)
+        return cls(
+            sum(part.value for part in all_), sum(part.low for part in all_), sum(part.high for part in all_), how
+        )
 
     def times(self, factor: Fraction) -> Dollars:
         """As many times as much."""

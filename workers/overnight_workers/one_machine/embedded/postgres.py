@@ -115,10 +115,10 @@ class EmbeddedPostgres(EmbeddedServer):
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     @staticmethod
-    def _kill(these: list[process_table.Entry]) -> None:
-        for who in these:
-            process_table.send(who, signal.SIGKILL)
-        process_table.wait_until_gone(these, _LEFTOVERS_GRACE_SECONDS)
+    def _kill(processes: list[process_table.Entry]) -> None:
+        for process in processes:
+            process_table.send(process, signal.SIGKILL)
+        process_table.wait_until_gone(processes, _LEFTOVERS_GRACE_SECONDS)
 
     def _create_cluster(self) -> None:
         free = shutil.disk_usage(self.data_dir).free

@@ -123,10 +123,10 @@ def send(who: Entry, number: signal.Signals) -> None:
         os.close(handle)
 
 
-def wait_until_gone(these: Iterable[Entry], seconds: float) -> list[Entry]:
-    """Wait until all of these have ended; returns those that live when the time is up."""
+def wait_until_gone(processes: Iterable[Entry], seconds: float) -> list[Entry]:
+    """Wait until all of them have ended; returns those that live when the time is up."""
     deadline = time.monotonic() + seconds
-    left = list(these)
+    left = list(processes)
     for who in left:
         try:
             handle = os.pidfd_open(who.pid)

@@ -55,7 +55,7 @@ class BatchCalls:
     def _accepted(self, call: Call, path: Path) -> Batch:
         caller = call.caller
         again: Path | None = None
-        if call.told("twice") is not None:
+        if call.fired("twice") is not None:
             again = self._desk.incoming()
             shutil.copyfile(path, again)
         batch = self._desk.accept(path, caller.workspace, caller.version, caller.betas)
@@ -65,7 +65,7 @@ class BatchCalls:
 
     async def _spool(self, call: Call, path: Path) -> None:
         size = 0
-        closing = call.told("close_during_body") is not None
+        closing = call.fired("close_during_body") is not None
         with path.open("wb") as file:
             async for chunk in call.request.stream():
                 size += len(chunk)
@@ -74,7 +74,7 @@ class BatchCalls:
                 if size <= MAX_BODY_BYTES:
                     file.write(chunk)
         call.body_read = True
-        if call.told("close_after_body") is not None:
+        if call.fired("close_after_body") is not None:
             raise HungUp
         if size > MAX_BODY_BYTES:
             raise Refusal(413, "Payload Too Large", html=True)
@@ -90,11 +90,11 @@ class BatchCalls:
         after, before = call.request.query_params.get("after_id"), call.request.query_params.get("before_id")
         if after is not None and before is not None:
             raise Refusal(400, "after_id, before_id: only one of them may be given")
-        if call.told("repeat_page") is not None:
+        if call.fired("repeat_page") is not None:
             after = None
         batches: list[Batch] = []
         more = False
-        if call.told("empty") is None:
+        if call.fired("empty") is None:
             batches, more = await run_in_threadpool(
                 self._shelf.page,
                 call.caller.workspace,
@@ -145,14 +145,14 @@ class BatchCalls:
         """The MessageBatch object, as wrong as the faults say."""
         document = batch.shown(_results_host(call), self._clock.now())
         counts = document["request_counts"]
-        if call.told("counts_lag") is not None:
+        if call.fired("counts_lag") is not None:
             largest = max(counts, key=lambda name: counts[name])
             counts[largest] -= 1
-        if call.told("extra_counts") is not None:
+        if call.fired("extra_counts") is not None:
             counts["total"] = batch.requests
-        if call.told("null_id") is not None:
+        if call.fired("null_id") is not None:
             document["id"] = None
-        other = call.told("other_id")
+        other = call.fired("other_id")
         if other is not None:
             document["id"] = other.message or f"msgbatch_01{'0' * 22}"
         return document
@@ -176,7 +176,7 @@ def _id(call: Call) -> str:
 
 
 def _results_host(call: Call) -> str:
-    return call.base_url if call.told("foreign_host") is None else _FOREIGN_HOST
+    return call.base_url if call.fired("foreign_host") is None else _FOREIGN_HOST
 
 
 def _standing(call: Call, do: str) -> Sequence[Rule]:

@@ -47,7 +47,7 @@ class Call:
         """Our own address, as the caller knows it."""
         return str(self.request.base_url).rstrip("/")
 
-    def told(self, do: str) -> Rule | None:
+    def fired(self, do: str) -> Rule | None:
         """The rule that fired for this call and says `do`."""
         return next((rule for rule in self.rules if rule.do == do), None)
 
@@ -67,7 +67,7 @@ class Call:
         """The body, parsed and raw."""
         chunks: list[bytes] = []
         size = 0
-        closing = self.told("close_during_body") is not None
+        closing = self.fired("close_during_body") is not None
         async for chunk in self.request.stream():
             size += len(chunk)
             if closing and size:
@@ -75,7 +75,7 @@ class Call:
             if size <= most_bytes:
                 chunks.append(chunk)
         self.body_read = True
-        if self.told("close_after_body") is not None:
+        if self.fired("close_after_body") is not None:
             raise HungUp
         if size > most_bytes:
             raise Refusal(413)
@@ -172,7 +172,7 @@ class Door:
         except Exception:  # noqa: BLE001 - a bug here must not look like the API closing a connection
             _LOG.exception("the sandbox failed at %s %s", request.method, request.url.path)
             response = _refused(Refusal(500, "The sandbox itself failed; its log says why."), request_id, 0)
-        odd_date = None if call is None else call.told("odd_date")
+        odd_date = None if call is None else call.fired("odd_date")
         if odd_date is not None:
             headers["date"] = odd_date.message or ""
         response.headers.update({name: value for name, value in headers.items() if value or name != "date"})
@@ -180,7 +180,7 @@ class Door:
 
 
 async def _before(call: Call) -> None:
-    if call.told("close_before_body") is not None:
+    if call.fired("close_before_body") is not None:
         raise HungUp
     for rule in call.rules:
         if rule.do in _OTHER_ANSWERS and not rule.accepted:
@@ -199,7 +199,7 @@ async def _handled(call: Call, handler: Handler) -> Response:
     for rule in call.rules:
         if rule.do == "delay":
             await asyncio.sleep(rule.seconds or 0.0)
-    if call.told("lose_answer") is not None:
+    if call.fired("lose_answer") is not None:
         raise HungUp
     if isinstance(response, Refusal):
         raise response

@@ -72,7 +72,7 @@ class MessageCalls:
             self._rates.take_request(workspace, model)
             message, tokens = await self._answer(call, params, raw)
         except Refusal as refusal:
-            if refusal.status == 429 and call.told("no_retry_after") is not None:
+            if refusal.status == 429 and call.fired("no_retry_after") is not None:
                 refusal.retry_after = None
             raise
         finally:

@@ -82,7 +82,7 @@ def accept(
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
         log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
         pulse.failed(routes.ACCEPT, error, about=f"message {message_id}")
-        gather.put_back(gathered)
+        gather.requeue(gathered)
         time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
     gather.done(gathered)

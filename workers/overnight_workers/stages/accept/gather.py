@@ -77,7 +77,7 @@ class Gathered(NamedTuple):
 
 
 def take(*, large: int = 0) -> list[Gathered]:
-    """Messages that wait, the oldest first; to be told `done`, or `put_back`. Never raises.
+    """Messages that wait, the oldest first; to be told `done`, or `requeue`. Never raises.
 
     large: how many of them may be large.
     """
@@ -100,7 +100,7 @@ def take(*, large: int = 0) -> list[Gathered]:
             strange.append((f"{own}{number}", raw))
         else:
             gathered.append(Gathered(message, f"{own}{number}", raw))
-    _give_back(strange)
+    _requeue(strange)
     return gathered
 
 
@@ -126,12 +126,12 @@ def done(gathered: Sequence[Gathered]) -> None:
         log.warning("messages not acknowledged: they come again", messages=len(tags), error=str(error))
 
 
-def put_back(gathered: Sequence[Gathered]) -> None:
+def requeue(gathered: Sequence[Gathered]) -> None:
     """They aren't in Postgres: from now on each goes alone."""
-    _give_back([(message.tag, message.raw) for message in gathered])
+    _requeue([(message.tag, message.raw) for message in gathered])
 
 
-def _give_back(messages: Sequence[tuple[str, bytes]]) -> None:
+def _requeue(messages: Sequence[tuple[str, bytes]]) -> None:
     if not messages:
         return
     unacked, index = _keys()

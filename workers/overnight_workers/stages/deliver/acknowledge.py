@@ -52,11 +52,11 @@ def _record(words: list[bytes]) -> int:
         with process.database().transaction() as connection:
             return ledger.acknowledge(connection, acknowledged)
     except TransientError:
-        _put_back(words)
+        _requeue(words)
         raise
 
 
-def _put_back(words: list[bytes]) -> None:
+def _requeue(words: list[bytes]) -> None:
     reach("before putting acknowledgements back")
     try:
         process.redis_client().rpush(ACKS_KEY, *words)

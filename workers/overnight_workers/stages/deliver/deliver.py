@@ -177,9 +177,9 @@ def _record(connection: Connection, target: Target, handed: Handed) -> None:
         obstacles.overcome(connection, target.broker, target.queue)
     for why, refused in handed.refused.items():
         log.warning("deliveries refused", broker=target.broker, queue=target.queue, items=len(refused), why=why)
-        _put_back(connection, refused, why)
+        _retry_or_dead_letter(connection, refused, why)
     if handed.unsure:
-        _put_back(connection, handed.unsure, str(handed.away))
+        _retry_or_dead_letter(connection, handed.unsure, str(handed.away))
     if handed.left:
         ledger.release(connection, handed.left)
     if handed.away is not None:
@@ -230,10 +230,10 @@ def _refuse(target: Target, why: str) -> None:
     log.warning("queue refused", broker=target.broker, queue=target.queue, why=why)
     with process.database().transaction() as connection:
         due = ledger.claim(connection, target, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=LEASE_S)
-        _put_back(connection, due, why)
+        _retry_or_dead_letter(connection, due, why)
 
 
-def _put_back(connection: Connection, due: Sequence[Due], why: str) -> None:
+def _retry_or_dead_letter(connection: Connection, due: Sequence[Due], why: str) -> None:
     """By tries: due again after a pause that grows, or dead."""
     by_pause: dict[float | None, list[int]] = {}
     for delivery in due:

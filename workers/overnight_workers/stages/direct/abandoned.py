@@ -26,9 +26,9 @@ def bring_home() -> None:
     with process.database().transaction() as connection:
         for claim in ledger.abandoned(connection, lease_s=LEASE_S, limit=_AT_ONCE):
             unsent += claims.give_back(connection, claim.id, claim.number, claim.unsent)
-            doubtful += len(claim.let_go)
+            doubtful += len(claim.maybe_billed)
             source = Source(claim.id, claim.number, None, only_live=True, via="direct")
-            lost = dict.fromkeys(claim.let_go, _WHY)
+            lost = dict.fromkeys(claim.maybe_billed, _WHY)
             lane = settings().lane(claim.lane)
             tries = ledger.Rules(lane.max_attempts, lane.max_maybe_billed)
             due += ledger.record(connection, source, [], lost, process.prices(), tries).due

@@ -95,7 +95,7 @@ class _Run:
 
     def _room(self) -> int:
         """How many more may be sent now."""
-        if stopping.told() or time.monotonic() > self._takes_until:
+        if stopping.is_stopping() or time.monotonic() > self._takes_until:
             return 0
         return self._most - len(self._under_way)
 
@@ -113,7 +113,7 @@ class _Run:
         try:
             if request.grant is not None and request.grant.starts_in_s > 0:
                 await asyncio.sleep(request.grant.starts_in_s)
-                if stopping.told():
+                if stopping.is_stopping():
                     self._ended(request, Reply(None, False, text="the worker was told to stop"))
                     return
             if time.monotonic() > request.send_by:

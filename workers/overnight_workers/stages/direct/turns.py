@@ -183,7 +183,7 @@ class Turns:
         if first is not None:
             requests += self._to_be_sent(first)
         for place in sources[1:]:
-            if len(requests) >= limit or stopping.told():
+            if len(requests) >= limit or stopping.is_stopping():
                 break
             with process.database().quick() as connection:
                 taken = self._take_there(connection, look, place, limit - len(requests))
@@ -251,7 +251,7 @@ class Turns:
             self._claims.add(claim.id)
         if settings().lanes[place.lane].check_first:
             whole = self._checked(whole)
-        return self._let_go(claim, self._within_limits(claim, whole))
+        return self._authorize(claim, self._within_limits(claim, whole))
 
     def _checked(self, whole: Sequence[Request]) -> list[Request]:
         """Those that the API doesn't refuse, as far as it was asked."""
@@ -289,13 +289,13 @@ class Turns:
         self._fitting[place] = max(2 * len(granted), 1) if waits else None
         return granted
 
-    def _let_go(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
+    def _authorize(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
         """Say durably that their bytes are about to be written."""
         if not whole:
             return []
         send_by = time.monotonic() + _SEND_WITHIN_S
         with process.database().quick() as connection:
-            ours = ledger.let_go(connection, claim.id, [request.asked.item_id for request in whole])
+            ours = ledger.authorize_calls(connection, claim.id, [request.asked.item_id for request in whole])
         if not ours:
             # the sweep took this process for dead, and brings them home
             log.warning("its lease ran out before anything was sent", claim_id=claim.id)

@@ -150,7 +150,7 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[in
         for item_id, answer in judged.items():
             if isinstance(answer, _Unanswered):
                 ledger.try_later(connection, item_id, pause_s=answer.pause_s)
-        ledger.put_back(connection, [item_id for item_id, answer in judged.items() if answer is None])
+        ledger.release(connection, [item_id for item_id, answer in judged.items() if answer is None])
         newly = {
             workspace: hold
             for workspace, hold in asker.held.items()
@@ -271,7 +271,7 @@ class _Asker:
 
     def _unanswered(self, item: Unmeasured, error: api.ApiUnavailable) -> _Fits | _Fails | _Unanswered | None:
         self.failures.append(str(error))
-        reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
+        reply = Reply(error.status, last_byte_authorized=False, text=str(error), error_code=error.error_code)
         match protocol.classify_create_reply(reply, releases=item.tries):
             case protocol.HoldWorkspace() as hold:
                 self.held[item.workspace] = hold

@@ -72,6 +72,6 @@ class Router:
 def _pace_now(lane: str, rules: Lane) -> tuple[Pace, int, float]:
     """What a batch takes of what waits in a lane now, how many those are, and how long before a deadline."""
     with process.database().transaction() as connection:
-        items = min(max(pack.most(connection, lane), 1), rules.max_items)
+        items = min(max(pack.largest_waiting(connection, lane), 1), rules.max_items)
     pace = memory.pace(rules, items)
     return pace, items, pace.needs_s(items)

@@ -354,7 +354,7 @@ def _asked_nothing(error: api.ApiUnavailable) -> Reply:
     """A list that was turned down, as the answer to a create of which nothing was sent."""
     reply = Reply(
         error.status,
-        last_byte_let_go=False,
+        last_byte_authorized=False,
         text=str(error),
         error_code=error.error_code,
         retry_after_s=error.retry_after_s,

@@ -95,16 +95,16 @@ class Endpoint:
 
     async def _fill(self, poster: Poster, keys: tuple[Secret, ...]) -> bool:
         """Begin as many requests as may be under way. Returns whether any is."""
-        most = 1 if self._obstructed else self._webhook.concurrency
-        may_begin = self.is_sender and self._goes_on() and not stopping.told() and not self._has_stopped
-        if may_begin and len(self._ready) + len(self._under_way) < most:
-            ahead = 1 if self._obstructed else max(2 * most, _ITEMS_AHEAD // self._webhook.group.items)
+        at_once = 1 if self._obstructed else self._webhook.concurrency
+        may_begin = self.is_sender and self._goes_on() and not stopping.is_stopping() and not self._has_stopped
+        if may_begin and len(self._ready) + len(self._under_way) < at_once:
+            ahead = 1 if self._obstructed else max(2 * at_once, _ITEMS_AHEAD // self._webhook.group.items)
             wanted = min(ahead, _GROUPS_AHEAD) - len(self._ready)
             self._ready += await self._in_ledger(recording.claim, self.target, self._webhook, max(wanted, 1))
         if not may_begin and self._ready:
             waiting, self._ready = list(self._ready), deque()
             await self._in_ledger(recording.give_back, waiting)
-        while self._ready and len(self._under_way) < most:
+        while self._ready and len(self._under_way) < at_once:
             self._under_way.add(asyncio.create_task(_send(self.target.queue, poster, keys, self._ready.popleft())))
         return bool(self._under_way)
 

@@ -75,7 +75,7 @@ def claim(target: Target, webhook: Webhook, groups: int) -> list[Body]:
     if unwritable:
         with process.database().transaction() as connection:
             for due, why in unwritable:
-                _put_back(connection, webhook, [due], why)
+                _retry_or_dead_letter(connection, webhook, [due], why)
     return [body for body in written if body.due]
 
 
@@ -131,10 +131,10 @@ def _record_failures(connection: Connection, target: Target, webhook: Webhook, b
         if not verdict.is_well and failed[0].tries >= _SPLIT_FROM:
             half = -(-half // 2)
         for part in (failed[:half], failed[half:]):
-            _put_back(connection, webhook, part, f"webhook {target.queue!r}: {why}")
+            _retry_or_dead_letter(connection, webhook, part, f"webhook {target.queue!r}: {why}")
 
 
-def _put_back(connection: Connection, webhook: Webhook, due: Sequence[Due], why: str) -> None:
+def _retry_or_dead_letter(connection: Connection, webhook: Webhook, due: Sequence[Due], why: str) -> None:
     """Due again after a pause, together; or dead."""
     by_end: dict[bool, list[Due]] = {}
     for delivery in due:

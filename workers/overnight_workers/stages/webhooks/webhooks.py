@@ -52,7 +52,7 @@ class _Run:
         """Those for which nothing could be sent, though something is due: for a rate, or a group that isn't full."""
 
     def _goes_on(self) -> bool:
-        return time.monotonic() < self._ends_at and not stopping.told()
+        return time.monotonic() < self._ends_at and not stopping.is_stopping()
 
     async def run(self) -> str:
         """Look for what is due again and again, until nothing is."""

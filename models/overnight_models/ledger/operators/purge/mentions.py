@@ -77,7 +77,7 @@ def _of(connection: Connection, purge: Purge, keys: Collection[str]) -> set[str]
         hashes=list(by_hash),
         **wanted.values,
     )
-    return {by_hash[bytes(one)] for one in there}
+    return {by_hash[bytes(key_hash)] for key_hash in there}
 
 
 def _forget_in_verdict(connection: Connection, row: _Verdict, theirs: Collection[str]) -> int:
