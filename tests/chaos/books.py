@@ -104,6 +104,12 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
             assert 0 <= theirs - ours <= doubts["nano"], "to the nano-dollar"
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
+    _what_was_paid_is_kept(service, own["items"])
+    _requests_are_known(service, meter["requests"], own["doubles"])
+
+
+def _what_was_paid_is_kept(service: Service, paid: int) -> None:
+    """paid: how many items have a bill."""
     kept = service.ledger.fetch_one(
         """
         SELECT count(*) AS n FROM outcome
@@ -113,18 +119,22 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
     purged = service.ledger.fetch_one(
         "SELECT count(*) AS n FROM item WHERE purged AND id IN (SELECT item_id FROM bill)"
     )["n"]
-    assert kept == own["items"] - purged, "what was paid is there"
+    assert kept == paid - purged, "what was paid is there"
+
+
+def _requests_are_known(service: Service, requests: int, doubles: int) -> None:
+    """requests: how many the API took in batches."""
     sent = service.ledger.fetch_one(
         "SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL"
     )["n"]
-    assert meter["requests"] == sent, "every create that the API accepted is known"
+    assert requests == sent, "every create that the API accepted is known"
     tried = service.ledger.fetch_one(
         """
         SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item JOIN outcome ON outcome.item_id = item.id
         WHERE coalesce(outcome.problem, '') NOT IN ('rejected', 'too_long', 'too_late') AND outcome.via = 'batch'
         """
     )["n"]
-    assert meter["requests"] == tried + own["doubles"], "and each request was sent as often as it was tried"
+    assert requests == tried + doubles, "and each request was sent as often as it was tried"
 
 
 def _budgets_are_right(service: Service) -> None:

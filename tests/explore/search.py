@@ -88,6 +88,14 @@ def search_model(
 ) -> Found:
     """The same of any model."""
     began = time.monotonic()
+    explored = _searched(model, bounds, depth, most_states, start)
+    explored.seconds = time.monotonic() - began
+    return explored
+
+
+def _searched(
+    model: Model[State, Limits], bounds: Limits, depth: int | None, most_states: int | None, start: State | None
+) -> Found:
     explored = Found()
     begin = [start] if start is not None else model.starts(bounds)
     number = {state: place for place, state in enumerate(begin)}
@@ -113,7 +121,6 @@ def search_model(
             if wrong is not None:
                 explored.states, explored.wrong = len(number), wrong
                 explored.trace = [*_way(came_by, here), what]
-                explored.seconds = time.monotonic() - began
                 return explored
             if there is None:
                 there = number[after] = len(number)
@@ -127,7 +134,6 @@ def search_model(
         explored.reached.update(model.reached(state))
     if not cut_short:
         _come_home(explored, homeward, rests, came_by)
-    explored.seconds = time.monotonic() - began
     return explored
 
 

@@ -21,7 +21,7 @@ LONGER_FILES = {
 }
 """Files that are longer, and why."""
 
-MOST_LINES_OF_A_FUNCTION = 42
+MOST_LINES_OF_A_FUNCTION = 40
 """Without its signature and docstring."""
 LONGER_FUNCTIONS = {
     "tests/contract/test_published_schemas.py: test_what_python_asks_and_is_answered_is_of_the_schemas": "all of it",
@@ -52,7 +52,7 @@ def test_only_named_files_are_longer_than_400_lines() -> None:
     assert longer.issuperset(LONGER_FILES), f"{LONGER_FILES.keys() - longer} are shorter now: strike them"
 
 
-def test_only_named_functions_are_longer_than_42_lines() -> None:
+def test_only_named_functions_are_longer_than_40_lines() -> None:
     longer = {function for function, lines in lines_of_functions() if lines > MOST_LINES_OF_A_FUNCTION}
     assert longer - LONGER_FUNCTIONS.keys() == set(), "cut them at one level of abstraction"
     assert longer.issuperset(LONGER_FUNCTIONS), f"{LONGER_FUNCTIONS.keys() - longer} are shorter now: strike them"

@@ -8,6 +8,7 @@ conflict, unless it was enqueued with `if_known = "deliver"`: then it follows th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -149,42 +150,60 @@ def judge(
     there = _there(connection, lane_id, items)
     followers = _followers(connection, [row.item_id for row in there.values()]) if there else {}
     texts = _differing(connection, items, there)
-    judged = Judged([], [], [], {})
-    successors: dict[int, NewItem] = {}
+    judging = _Judging(connection, name, run_id, followers, texts, Judged([], [], [], {}), {})
     for item, item_id in zip(items, ids, strict=True):
-        row, wishes = there[item.key_hash], _wishes(item, run_id)
-        if row.purged and bytes(row.content_hash) == item.content_hash:
-            judged.admissions.append(Admission("known"))
-        elif item.if_known == REDO and row.has_ended and row.item_id not in successors:
-            successors[row.item_id] = item
-            judged.rows.append(Row(_successor(item, row), item_id, row.run_id if run_id is None else run_id))
-            judged.redone[row.item_id] = item_id
-            judged.admissions.append(Admission(redoes=True))
-        elif not _is_same(row, item, texts.get(row.item_id)):
-            judged.admissions.append(Admission("conflicting", _other_content(item, name, row)))
-        elif not (others := _others(row.wishes, wishes)):
-            if item.if_known == DELIVER:
-                following.send_again(connection, [row.item_id])
-            judged.admissions.append(Admission("known", delivers=item.if_known == DELIVER))
-        elif (known := _same_follower(followers.get(row.item_id, []), wishes)) is not None:
-            if item.if_known == DELIVER:
-                following.send_again(connection, [known.item_id])
-            judged.admissions.append(
-                Admission("known", delivers=item.if_known == DELIVER, stands_for=str(known.receipt))
-            )
-        elif item.if_known == DELIVER:
-            judged.rows.append(Row(item, item_id, run_id, "following"))
-            judged.leaders.append(row.item_id)
-            judged.admissions.append(Admission("known", delivers=True))
-            # the next one may be the same wish again: messages are taken in groups
-            followers.setdefault(row.item_id, []).append(_Follower(row.item_id, item_id, UUID(item.receipt), *wishes))
-        else:
-            judged.admissions.append(Admission("conflicting", _with_other_wishes(item, name, others)))
-    if successors:
+        judging.judged.admissions.append(judging.admission(item, item_id, there[item.key_hash]))
+    if successors := judging.successors:
         hashes = {old: item.key_hash for old, item in successors.items()}
-        redo.replace(connection, judged.redone, hashes=hashes)
+        redo.replace(connection, judging.judged.redone, hashes=hashes)
         _point_to(connection, lane_id, list(successors.values()))
-    return judged
+    return judging.judged
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """Items are judged one after the other: what an item becomes counts for those behind it."""
+
+    connection: Connection
+    lane: str
+    run_id: int | None
+    followers: dict[int, list[_Follower]]
+    texts: Mapping[int, bytes]
+    judged: Judged
+    successors: dict[int, NewItem]
+    """By the id of the item that each redoes."""
+
+    def admission(self, item: NewItem, item_id: int, row: _There) -> Admission:
+        """What an item is beside the row that has its key."""
+        if row.purged and bytes(row.content_hash) == item.content_hash:
+            return Admission("known")
+        if item.if_known == REDO and row.has_ended and row.item_id not in self.successors:
+            self.successors[row.item_id] = item
+            in_run = row.run_id if self.run_id is None else self.run_id
+            self.judged.rows.append(Row(_successor(item, row), item_id, in_run))
+            self.judged.redone[row.item_id] = item_id
+            return Admission(redoes=True)
+        if not _is_same(row, item, self.texts.get(row.item_id)):
+            return Admission("conflicting", _other_content(item, self.lane, row))
+        return self._of_same_content(item, item_id, row)
+
+    def _of_same_content(self, item: NewItem, item_id: int, row: _There) -> Admission:
+        """What it is by its wishes: those of the row, of somebody who follows it, or new ones."""
+        wishes, delivers = _wishes(item, self.run_id), item.if_known == DELIVER
+        others = _others(row.wishes, wishes)
+        follower = _same_follower(self.followers.get(row.item_id, []), wishes) if others else None
+        if not others or follower is not None:
+            if delivers:
+                following.send_again(self.connection, [row.item_id if follower is None else follower.item_id])
+            return Admission("known", delivers=delivers, stands_for=None if follower is None else str(follower.receipt))
+        if not delivers:
+            return Admission("conflicting", _with_other_wishes(item, self.lane, others))
+        self.judged.rows.append(Row(item, item_id, self.run_id, "following"))
+        self.judged.leaders.append(row.item_id)
+        # the next one may be the same wish again: messages are taken in groups
+        following_it = self.followers.setdefault(row.item_id, [])
+        following_it.append(_Follower(row.item_id, item_id, UUID(item.receipt), *wishes))
+        return Admission("known", delivers=True)
 
 
 def _lock(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:

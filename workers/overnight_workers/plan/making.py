@@ -76,8 +76,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     lane, survey, tokens_in = settings().lanes[wish.lane], seen.survey, seen.tokens_in
     workspace = settings().workspaces[lane.workspace]
     asked = _asked(survey, tokens_in)
-    measured = {} if seen.pilot is None else seen.pilot.measured
-    out = tokens_out(asked, memory.answers, measured, Fraction(wish.output_share).limit_denominator(1000))
+    out = _tokens_out(wish, seen, asked, memory)
     sharing = _sharing(survey, tokens_in, seen.beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
     max_tokens = {of: model.max_tokens for of, model in asked.items()}
     caches = lane.caching != "off"
@@ -235,6 +234,12 @@ def _tokens_in(looker: Looker, survey: Survey, wish: Wish, lane: Lane, memory: M
     news.say(f"counting all {survey.items:,} items, {rate:,} a minute, takes {spoken(survey.items / rate * 60)}")
     with Checker(wish.lane, settings().policy, settings().redis_url, chooser=Chooser(wish.lane, lane)) as checker:
         return tokens.counted(looker.every(checker, lambda items: known(wish.lane, memory, items), prices), prices)
+
+
+def _tokens_out(wish: Wish, seen: _Seen, asked: dict[Of, Asked], memory: Memory) -> TokensOut:
+    """Tokens of the answers: measured by a pilot, remembered, or a share of what they may have."""
+    measured = {} if seen.pilot is None else seen.pilot.measured
+    return tokens_out(asked, memory.answers, measured, Fraction(wish.output_share).limit_denominator(1000))
 
 
 def _asked(survey: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:

@@ -300,9 +300,8 @@ class _Reader:
         content = content_hash(written, betas, item.get("output"), prefix)
         params, choice = self._chooser.choose(item["params"], betas or (), prefix, size)
         if choice is not None:
-            own = exact_json.dumps(params) if prefix is None else prefix.own(params)
-            written, size = own, size + len(own) - len(written)
-        callback, tenant, max_tokens = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
+            written, size = _rewritten(params, prefix, written, size)
+        callback, tenant = item.get("callback"), item.get("tenant")
         headers_id = self._headers_id(tuple(betas or ()))
         road = self._router.road(item)
         # in the order of its fields: with their names it takes three times as long, for each item
@@ -325,8 +324,7 @@ class _Reader:
             tenant,
             item.get("trace_id"),
             None if callback is None else exact_json.dumps(callback),
-            max_tokens is not None
-            and may_have_more(max_tokens, size, written, b"" if prefix is None else prefix.document),
+            self._may_be_longer(written, size, prefix),
             item.get("cuttable"),
             None if choice is None else choice.why,
             choice is not None and choice.is_near,
@@ -335,6 +333,11 @@ class _Reader:
             read_traceparent(item.get("traceparent")),
             read_tracestate(item.get("tracestate")),
         )
+
+    def _may_be_longer(self, written: bytes, size: int, prefix: Prefix | None) -> bool:
+        """Whether it may have more tokens than the lane takes: then it is counted."""
+        limit = self._rules.max_input_tokens
+        return limit is not None and may_have_more(limit, size, written, b"" if prefix is None else prefix.document)
 
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
         """Its own part of the request, and the bytes of all of it. Raises TurnedDown."""
@@ -387,6 +390,12 @@ class _Reader:
         if number is None:
             number = self._targets[broker, queue] = self._names.target(broker, queue)
         return number
+
+
+def _rewritten(params: Mapping[str, object], prefix: Prefix | None, written: bytes, size: int) -> tuple[bytes, int]:
+    """Its own part of the request with the model that was chosen, and the bytes of all of it."""
+    own = exact_json.dumps(params) if prefix is None else prefix.own(params)
+    return own, size + len(own) - len(written)
 
 
 def _is_uncountable(written: bytes, params: Mapping[str, object]) -> bool:
