@@ -168,7 +168,7 @@ class _Judging:
     lane: str
     run_id: int | None
     followers: dict[int, list[_Follower]]
-    texts: Mapping[int, bytes]
+    texts: Mapping[int, _Asked]
     judged: Judged
     successors: dict[int, NewItem]
     """By the id of the item that each redoes."""

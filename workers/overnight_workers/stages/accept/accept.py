@@ -40,7 +40,7 @@ from overnight_workers.stages import chains, doorbell, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.faults import fault, unreadable
 from overnight_workers.stages.accept.gather import Gathered, Message
-from overnight_workers.stages.accept.parts import TurnedDown, output_schema_of, prefix_of
+from overnight_workers.stages.accept.parts import TurnedDown, output_schema_of, prefix_of, rewritten
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
 from overnight_workers.telemetry import counted, logs
@@ -300,7 +300,7 @@ class _Reader:
         content = content_hash(written, betas, item.get("output"), prefix)
         params, choice = self._chooser.choose(item["params"], betas or (), prefix, size)
         if choice is not None:
-            written, size = _rewritten(params, prefix, written, size)
+            written, size = rewritten(params, prefix, written, size)
         callback, tenant = item.get("callback"), item.get("tenant")
         headers_id = self._headers_id(tuple(betas or ()))
         road = self._router.road(item)
@@ -390,12 +390,6 @@ class _Reader:
         if number is None:
             number = self._targets[broker, queue] = self._names.target(broker, queue)
         return number
-
-
-def _rewritten(params: Mapping[str, object], prefix: Prefix | None, written: bytes, size: int) -> tuple[bytes, int]:
-    """Its own part of the request with the model that was chosen, and the bytes of all of it."""
-    own = exact_json.dumps(params) if prefix is None else prefix.own(params)
-    return own, size + len(own) - len(written)
 
 
 def _is_uncountable(written: bytes, params: Mapping[str, object]) -> bool:

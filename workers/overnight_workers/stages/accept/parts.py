@@ -1,9 +1,12 @@
-"""Parts of an item that are looked up before it is a row: what its request begins with, and its answer's schema."""
+"""Parts of an item before it is a row: what its request begins with, its answer's schema, its request rewritten."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from overnight_models import exact_json
 from overnight_models.ledger.prefixes import Owner, StoredPrefix
+from overnight_models.request.prefix import Prefix
 from overnight_models.wire.message import ItemLine
 from overnight_workers import process
 from overnight_workers.stages import output_schema
@@ -36,3 +39,9 @@ def output_schema_of(item: ItemLine) -> str | None:
     if unusable is not None:
         raise TurnedDown(unusable)
     return output
+
+
+def rewritten(params: Mapping[str, object], prefix: Prefix | None, written: bytes, size: int) -> tuple[bytes, int]:
+    """Its own part of the request with the model that was chosen, and the bytes of all of it."""
+    own = exact_json.dumps(params) if prefix is None else prefix.own(params)
+    return own, size + len(own) - len(written)
