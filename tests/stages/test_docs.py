@@ -198,11 +198,19 @@ def mapped_files(readme: Path) -> set[str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_file_stands_in_its_code_map_and_no_other(package: str) -> None:
     root = ROOT / package
-    mapped = mapped_files(root.parent / "README.md")
+    page = root.parent / "docs" / "code-map.md"
+    mapped = mapped_files(page if page.exists() else root.parent / "README.md")
     assert [name for name in sorted(mapped) if not (root / name).exists()] == []
     files = {str(file.relative_to(root)) for file in root.rglob("*.py") if file.name != "__init__.py"}
     # the migrations are a list of their own: their folder stands for them
     assert sorted(file for file in files - mapped if "versions/" not in file) == []
+
+
+def test_every_room_of_the_workers_stands_in_the_readme_and_no_other() -> None:
+    root = ROOT / "workers" / "overnight_workers"
+    rooms = {f"{place.name}/" for place in root.iterdir() if (place / "__init__.py").exists()}
+    alone = {place.name for place in root.glob("*.py")} - {"__init__.py"}
+    assert mapped_files(WORKERS / "README.md") == rooms | alone
 
 
 def test_no_file_has_a_name_that_the_rules_forbid() -> None:
