@@ -222,3 +222,49 @@ def test_over_tls_the_certificate_is_verified(tmp_path: Path, monkeypatch: pytes
         asyncio.run(run())
     monkeypatch.setenv("SSL_CERT_FILE", str(held / "ca.pem"))
     assert asyncio.run(run()) == "hi"
+
+
+def test_a_head_that_was_made_before_has_its_own_length_and_its_own_headers() -> None:
+    came: list[bytes] = []
+
+    async def notes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            came.append(await request(reader))
+            writer.write(OK)
+
+    async def run() -> None:
+        async with serving(notes) as (_, client):
+            for body, key in ((b"{}", "one"), (b'{"a": 1}', "one"), (b'{"a": 1}', "two")):
+                assert (await client.post("/messages?beta=true", content=body, headers={"x-key": key})).content == b"hi"
+
+    asyncio.run(run())
+    heads, bodies = zip(*(one.split(b"\r\n\r\n") for one in came), strict=True)
+    assert bodies == (b"{}", b'{"a": 1}', b'{"a": 1}')
+    for head, body, key in zip(heads, bodies, (b"one", b"one", b"two"), strict=True):
+        first, *headers = head.split(b"\r\n")
+        assert first == b"POST /messages?beta=true HTTP/1.1"
+        assert headers.count(b"x-key: " + key) == 1
+        assert [line for line in headers if line.lower().startswith(b"content-length")] == [
+            b"content-length: %d" % len(body)
+        ]
+
+
+@pytest.mark.parametrize("value", ["two\r\nx-other: lines", "a nul\x00"])
+def test_a_header_that_is_none_is_refused_before_anything_is_written(value: str) -> None:
+    async def run() -> None:
+        async with serving(answers) as (_, client):
+            for _ in range(2):
+                with pytest.raises(httpx2.LocalProtocolError):
+                    await client.post("/", content=b"{}", headers={"x-key": value})
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_is_to_be_closed_is_not_kept() -> None:
+    async def run() -> int:
+        async with serving(answers) as (server, client):
+            for _ in range(2):
+                await client.post("/", content=b"{}", headers={"connection": "close"})
+            return server.connections
+
+    assert asyncio.run(run()) == 2

@@ -20,6 +20,9 @@ _KEPT_FOR_S: Final = 30.0
 """Without use: what lies between may forget a connection sooner than it says so."""
 _READ_AHEAD: Final = 1_000_000
 """Bytes that were read and not yet taken, above which nothing more is read."""
+_HEADS_KEPT: Final = 100
+_ALIKE: Final = h11.Request(method="POST", target="/", headers=[("host", "alike"), ("transfer-encoding", "chunked")])
+"""What h11 is told was sent, where a head is written that it has made before."""
 _KEEPALIVE: Final = (("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5), ("TCP_KEEPIDLE", 60))
 
 
@@ -85,6 +88,38 @@ class _Wire(asyncio.Protocol):
             self._news.set_result(None)
 
 
+def _head(request: httpx2.Request) -> h11.Request:
+    return h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+
+
+class Heads:
+    """Heads of requests: what is sent by the thousand differs in its length alone, and h11 checks each header anew."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], bytes] = {}
+
+    def of(self, request: httpx2.Request, body: bytes) -> bytes | None:
+        """The head of a request, as h11 writes it; None for one that h11 has to write itself.
+
+        Raises h11.LocalProtocolError for what is no head.
+        """
+        length = b"%d" % len(body)
+        headers = tuple(header for header in request.headers.raw if header[0].lower() != b"content-length")
+        is_usual = len(headers) + 1 == len(request.headers.raw) and request.headers["content-length"] == length.decode()
+        if request.method != "POST" or not is_usual or request.headers.get("connection") != "keep-alive":
+            return None
+        key = (request.url.raw_path, headers)
+        made = self._made.get(key)
+        if made is None:
+            if len(self._made) >= _HEADS_KEPT:
+                self._made.clear()
+            alone = h11.Request(method="POST", target=request.url.raw_path, headers=headers)
+            written = h11.Connection(h11.CLIENT).send(alone)
+            assert written is not None, "h11 writes a head at once"
+            made = self._made[key] = written.removesuffix(b"\r\n")
+        return b"%bcontent-length: %b\r\n\r\n" % (made, length)
+
+
 class _Connection:
     """One connection: a request at a time."""
 
@@ -93,15 +128,16 @@ class _Connection:
         self.kept_since = 0.0
         self._http = h11.Connection(h11.CLIENT)
 
-    def write(self, request: httpx2.Request, body: bytes) -> None:
+    def write(self, request: httpx2.Request, body: bytes, heads: Heads) -> None:
         """Write a request, whole."""
         try:
-            head = h11.Request(
-                method=request.method,
-                target=request.url.raw_path,
-                headers=request.headers.raw,
-            )
-            parts = [self._http.send(head), self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage())]
+            head = heads.of(request, body)
+            if head is not None:
+                self._http.send(_ALIKE)
+                self._http.send(h11.EndOfMessage())
+                parts: list[bytes | None] = [head, body]
+            else:
+                parts = [self._http.send(part) for part in (_head(request), h11.Data(data=body), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
             raise httpx2.LocalProtocolError(str(error), request=request) from error
         self.wire.transport.write(b"".join(part for part in parts if part))
@@ -161,6 +197,7 @@ class Connections(httpx2.AsyncBaseTransport):
         self._kept: dict[tuple[str, str, int], list[_Connection]] = {}
         self._places: dict[_Connection, tuple[str, str, int]] = {}
         self._tls: ssl.SSLContext | None = None
+        self._heads = Heads()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request; its answer when the headers are there."""
@@ -168,7 +205,7 @@ class Connections(httpx2.AsyncBaseTransport):
         body = await request.aread()
         connection = self._take(request) or await self._dial(request, limits.get("connect"))
         try:
-            connection.write(request, body)
+            connection.write(request, body, self._heads)
             while not isinstance(answer := await connection.next(request, limits.get("read")), h11.Response):
                 if not isinstance(answer, h11.InformationalResponse):
                     raise httpx2.RemoteProtocolError("the connection ended without an answer", request=request)
