@@ -177,25 +177,29 @@ function OPS.acquire(pool, job)
 end
 
 -- What was used instead of what was let through: given back, for a moment as a credit, or owed.
+local function settle_bucket(pool, i, limit, call)
+  local bucket, cost, used, charge = pool.buckets[i], call.costs[i], call.used[i], call.charges[i]
+  if used < cost then
+    local back = charge * (1 - used / cost)
+    bucket.tat = bucket.tat - back
+    if bucket.tat < now and now - call.at < MINUTE then
+      local credit = now < bucket.credit_until and bucket.credit or 0
+      bucket.credit = math.min(CREDIT, credit + math.min(back, now - bucket.tat))
+      bucket.credit_until = now + CREDIT_LASTS
+    end
+  elseif used > cost then
+    local more = math.min(MINUTE, (used - cost) * interval(limit, largest(bucket, limit)))
+    bucket.tat = math.max(bucket.tat, now) + more
+  end
+  local held = level(bucket)
+  if held then bucket.left, bucket.left_at = math.min(bucket.limit, held + cost - used), now end
+  count(bucket, used - cost)
+end
+
 function OPS.settle(pool, job)
   for i = 1, 3 do
-    local bucket, cost, used, charge = pool.buckets[i], job.costs[i], job.used[i], job.charges[i]
-    local limit = limit_of(bucket, job.limits[i], job.set[i])
-    if used < cost then
-      local back = charge * (1 - used / cost)
-      bucket.tat = bucket.tat - back
-      if bucket.tat < now and now - job.at < MINUTE then
-        local credit = now < bucket.credit_until and bucket.credit or 0
-        bucket.credit = math.min(CREDIT, credit + math.min(back, now - bucket.tat))
-        bucket.credit_until = now + CREDIT_LASTS
-      end
-    elseif used > cost then
-      local more = math.min(MINUTE, (used - cost) * interval(limit, largest(bucket, limit)))
-      bucket.tat = math.max(bucket.tat, now) + more
-    end
-    local held = level(bucket)
-    if held then bucket.left, bucket.left_at = math.min(bucket.limit, held + cost - used), now end
-    count(bucket, used - cost)
+    local limit = limit_of(pool.buckets[i], job.limits[i], job.set[i])
+    for _, call in ipairs(job.calls) do settle_bucket(pool, i, limit, call) end
   end
 end
 

@@ -113,19 +113,19 @@ class Limiter:
 
         Used: what the API counted; None: it took nothing (the request wasn't sent, or was refused).
         """
-        jobs = []
+        calls: dict[tuple[str, str], list[Mapping[str, object]]] = {}
         for grant, used in settled:
             took = (0, 0, 0) if used is None else (1, max(0, used.input_tokens), max(0, used.output_tokens))
             if grant.at:
-                job = {"op": "settle", "costs": grant.costs, "charges": grant.charges, "used": took, "at": grant.at}
-                jobs.append((grant.workspace, grant.pool, job))
+                call = {"costs": grant.costs, "charges": grant.charges, "used": took, "at": grant.at}
+                calls.setdefault((grant.workspace, grant.pool), []).append(call)
                 continue
             key = _key(grant.workspace, grant.pool)
             known, share = self._known.get(key), self._shares.get(key)
             if known is not None and share is not None:
                 share.settle(known, grant.costs, took)
-        if jobs:
-            self._run(jobs)
+        if calls:
+            self._run([(*place, {"op": "settle", "calls": of_pool}) for place, of_pool in calls.items()])
 
     def observe(self, workspace: str, model: str, headers: Mapping[str, str]) -> None:
         """Note what an answer's headers say of the account: its limits go over ours, and others may use it too."""

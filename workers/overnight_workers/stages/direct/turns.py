@@ -47,7 +47,7 @@ _MOST_BYTES: Final = 32_000_000
 _AHEAD_S: Final = 0.2
 """A request that may go so soon waits for it here; longer, and it goes back."""
 _LOOK_S: Final = 0.3
-"""What a look has shown is good for so long: to look costs Postgres as much as to take, let go and record."""
+"""What a look has shown is good for so long: to look costs Postgres more than to take and to let go."""
 _CLAIM_S: Final = 300.0
 """A claim takes no more after that: its money is added up when it is done."""
 
