@@ -112,6 +112,8 @@ def test_faults_of_a_template_are_on_their_own_lines(tmp_path: Path) -> None:
         "11: prompt.row: the source has no column 'nam': did you mean name?",
         "13: prompt.row: the source has no column 'citty': did you mean city?",
     ]
+    pasted = text.replace("For {{ city }}", "For\u2028 {{ city }},\u0085")
+    assert [fault.partition(":")[0] for fault in faults(tmp_path, pasted)] == ["8", "8", "11", "13"], "no lines of TOML"
     assert faults(tmp_path, GOOD.replace("{{ name }}", "{% if name %}"))[0].startswith("8: prompt.row: ")
 
 

@@ -89,6 +89,7 @@ def test_a_short_file_is_guessed_with_its_doubts(tmp_path: Path, text: str, enco
     ("text", "separator", "quote", "doubt"),
     [
         (FRENCH, ";", '"', None),
+        ("a;b\n1;x\u2028y,z\n2;x\u0085y,z\n3;x\u2028y,z\n4;w\n", ";", '"', None),
         ("a\tb\n1\t2,5\n3\t4\n5\t6\n8\t9\n", "\t", '"', None),
         ("a;b,c\n1;2,3\n4;5,6\n7;8,9\n", ",", '"', "it could be a semicolon"),
         ("a,b,c\n1,2\n3,4,5\n6,7,8\n", ",", '"', "rows aren't alike"),

@@ -122,7 +122,7 @@ def _check_word(
 def _lines_below(place: tuple[str, ...], line: int, parts: Parts, faults: Faults) -> int:
     """How far below its key a line of a template stands in the file: a text of many lines may begin in the next one."""
     at = faults.lines.get(place)
-    lines = parts.text.splitlines()
+    lines = parts.text.split("\n")
     if at is None or at > len(lines):
         return 0
     begins_below = (

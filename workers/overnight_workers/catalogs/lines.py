@@ -23,7 +23,7 @@ def lines_of(text: str) -> dict[Path, int]:
     table: Path = ()
     counted: dict[Path, int] = {}
     inside = _Inside()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if inside.is_value:
             inside.go_on(line)
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -222,7 +223,7 @@ def _widths(text: str, separator: str) -> list[int]:
     """How many cells the first rows have."""
     widths = []
     try:
-        for row in csv.reader(text.splitlines(keepends=True), delimiter=separator):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
             if row:
                 widths.append(len(row))
             if len(widths) >= _ROWS:
