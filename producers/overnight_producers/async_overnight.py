@@ -8,10 +8,9 @@ import time
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, overload
 
 from celery.canvas import Signature
-from pydantic import BaseModel
 
 from overnight_models.errors import PermanentError
 from overnight_models.wire.message import CallbackLine
@@ -27,6 +26,9 @@ from overnight_producers.standing_in import AsyncStandInConnection, StandIn, sta
 from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run_async, take_async
 from overnight_producers.warner import Warner
 from overnight_producers.wire import Wire
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 T = TypeVar("T")
 _Where: TypeAlias = "tuple[int, weakref.ref[asyncio.AbstractEventLoop]]"

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
-
-from pydantic import BaseModel
 
 from overnight_models.errors import BadItem, NotConfirmed, NotYet, Rejected, UnknownRun, Unreachable
 from overnight_models.routes import ACKS_KEY
@@ -26,6 +24,9 @@ from overnight_producers.steps import Commands, PutRow, Steps, advising
 from overnight_producers.warner import Warner
 from overnight_producers.window import Window
 from overnight_producers.wire import Wire
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _ENQUEUE_AGAIN: Final = "enqueue the same again"
 _ASK_AGAIN: Final = "ask again"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from celery.canvas import Signature
-from pydantic import BaseModel
 
 from overnight_models import exact_json
 from overnight_models.errors import BadItem
@@ -21,6 +20,9 @@ from overnight_models.wire.traceparent import current_trace
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent
 from overnight_producers.structured import asked_and_strict
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 IfKnown = Literal["conflict", "deliver", "redo"]
 Moment = datetime | timedelta | str

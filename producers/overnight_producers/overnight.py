@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, overload
 
 from celery.canvas import Signature
-from pydantic import BaseModel
 
 from overnight_models.errors import PermanentError
 from overnight_models.wire.message import CallbackLine
@@ -24,6 +23,9 @@ from overnight_producers.standing_in import StandIn, StandInConnection, stand_in
 from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run, take
 from overnight_producers.warner import Warner
 from overnight_producers.wire import Wire
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 T = TypeVar("T")
 

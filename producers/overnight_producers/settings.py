@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Final
 
 from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.wire.inbox import NAME, InboxTable
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 
+_PREFIX: Final = "OVERNIGHT_"
 
-class ProducerSettings(BaseSettings):
-    """What a product service is told."""
 
-    model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", frozen=True, extra="ignore")
+def _told(name: str) -> str:
+    """What the environment says, in whatever case the variable's name is written; empty: nothing."""
+    variable = _PREFIX + name
+    told = os.environ.get(variable)
+    if told is not None:
+        return told
+    return next((value for name_, value in os.environ.items() if name_.upper() == variable), "")
 
-    redis_url: str = Field(default="", repr=False)
+
+@dataclass(frozen=True)
+class ProducerSettings:
+    """What a product service is told, by its environment. Plain, since every product imports it at its start."""
+
+    redis_url: str = field(default_factory=lambda: _told("REDIS_URL"), repr=False)
     """Overnight's Redis; default: the embedded one of the data directory."""
-    redis_ca: str = ""
+    redis_ca: str = field(default_factory=lambda: _told("REDIS_CA"))
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
-    redis_master: str = ""
+    redis_master: str = field(default_factory=lambda: _told("REDIS_MASTER"))
     """What the Sentinels of a `sentinel://` call the primary."""
-    inbox: str = NAME
+    inbox: str = field(default_factory=lambda: _told("INBOX") or NAME)
     """The inbox table of the product's database, as NAME or SCHEMA.NAME."""
-    data_dir: Path = Field(default_factory=default_data_dir)
+    data_dir: Path = field(default_factory=lambda: Path(_told("DATA_DIR") or default_data_dir()))
 
     def url(self) -> str:
         """Where Redis is. Raises BadSettings when that isn't known."""

@@ -7,15 +7,18 @@ translated; what the API would take for something else (an object with any keys,
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Any, Final
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Final
 
 from overnight_models import exact_json
 from overnight_models.request.quoted import quoted
 from overnight_producers.schema_merge import Unmergeable, merged
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from typing_extensions import TypeIs
 
 _TYPES: Final = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
 _FORMATS: Final = frozenset(
@@ -49,11 +52,17 @@ _MOST_STEPS: Final = 20_000
 
 def json_schema(output: type[BaseModel] | Mapping[str, object]) -> dict[str, Any]:
     """The schema of what is asked for; answers are validated against this one."""
-    if isinstance(output, type) and issubclass(output, BaseModel):
+    if _is_model(output):
         return output.model_json_schema()
     if isinstance(output, Mapping):
         return dict(output)
     raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {quoted(output)}")
+
+
+def _is_model(output: object) -> TypeIs[type[BaseModel]]:
+    """Whether it is a pydantic model. Where pydantic isn't imported, nothing is."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(output, type) and issubclass(output, pydantic.BaseModel)
 
 
 def asked_and_strict(output: type[BaseModel] | Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from overnight_models.money.prices import Prices, load
 from overnight_models.request.traps import kind, traps_now
+
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Prices
 
 _KINDS: Final = 1_000
 _GOOD_FOR_S: Final = 3600.0
@@ -50,4 +52,6 @@ def _thought_about(params: Mapping[str, object], betas: Sequence[str]) -> tuple[
 
 @cache
 def _prices() -> Prices:
+    from overnight_models.money.prices import load  # with the first item, not at a product's start
+
     return load()

@@ -1,4 +1,4 @@
-"""The pytest plugin of the test kit. pytest imports it in every run: it imports nothing before a test asks for it."""
+"""The pytest plugin of the test kit. pytest imports it in every run: it imports nothing where no test asks for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from overnight_models.wire.policy import LanePolicy
     from overnight_producers.testing import Kit
     from overnight_producers.testing.service import RunningService
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import the kit before the first test that asks for it: that test isn't a slow one then."""
+    if any("overnight" in getattr(item, "fixturenames", ()) for item in session.items):
+        from overnight_models.money.prices import load
+        from overnight_producers import testing
+
+        del testing
+        load()
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def main() -> None:
         total = sum(int(size) for _, _, size in packages)
         print(f"installed: {len(packages)} packages, {total / 1e6:,.0f} MB")
         print(f"import celery, with an app: {cost_s(python, '', _CELERY):.3f} s")
-        for what in ("overnight_producers", "redis, pydantic_settings"):
+        for what in ("overnight_producers", "pydantic"):
             print(f"import {what}, after that: {cost_s(python, _CELERY, f'import {what}'):.3f} s")
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from overnight_models.money.prices import Model
 from overnight_models.request.quoted import quoted
 from overnight_models.request.request import unknown_parameters
+
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Model
 
 LONG_OUTPUT_BETA: Final = "output-300k-2026-03-24"
 LONG_OUTPUT_TOKENS: Final = 300_000

@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from overnight_models.money.prices import Model, Rates
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Model, Rates
+
 
 ADDED_TOKENS: Final = 2000
 """What the API may put before a prompt by itself: for tools, for a schema, for roles."""

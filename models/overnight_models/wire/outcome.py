@@ -10,16 +10,17 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final, Literal, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from overnight_models.errors import BadOutput
 from overnight_models.wire.answer import readings, tool_calls, whole_text
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
 VERSION: Final = 1
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="BaseModel")
 
 
 class Problem(StrEnum):
@@ -176,6 +177,8 @@ class Outcome:
         """
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
+        from pydantic import ValidationError  # whoever has a model has imported it; others don't pay for it
+
         content = self._content()
         wrong: ValidationError | None = None
         for text in readings(content):
@@ -208,6 +211,8 @@ def unfit(model: type[BaseModel], content: object) -> str | None:
     It quotes nothing of the answer but what a validator of the model quotes itself. What else than ValueError and
     AssertionError a validator raises is passed on.
     """
+    from pydantic import ValidationError
+
     wrong: ValidationError | None = None
     for text in readings(content):
         try:

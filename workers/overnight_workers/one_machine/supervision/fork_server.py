@@ -44,7 +44,7 @@ _LIBRARIES: Final = (
     "orjson",
     "prometheus_client",
     "psycopg",
-    "pydantic_settings",
+    "pydantic",
     "redis.asyncio",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlmodel",
