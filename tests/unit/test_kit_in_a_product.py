@@ -111,7 +111,7 @@ def test_each_of_them_the_first_one_too_takes_at_most_twenty_milliseconds(produc
     """Of one processor, the better of three runs."""
     with (product / "conftest.py").open("a") as conftest:
         conftest.write("\nimport pytest\n" + CLOCK)
-    slowest = []
+    slowest: list[float] = []
     while len(slowest) < 3 and min(slowest, default=99.0) > 20:
         done = pytest_in(product, "test_shop.py")
         (longest,) = re.findall(r"milliseconds: ([0-9.]+)", done.stdout)
