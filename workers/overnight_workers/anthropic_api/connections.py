@@ -113,7 +113,7 @@ class Heads:
         if made is None:
             if len(self._made) >= _HEADS_KEPT:
                 self._made.clear()
-            alone = h11.Request(method="POST", target=request.url.raw_path, headers=headers)
+            alone = h11.Request(method="POST", target=request.url.raw_path, headers=list(headers))
             written = h11.Connection(h11.CLIENT).send(alone)
             assert written is not None, "h11 writes a head at once"
             made = self._made[key] = written.removesuffix(b"\r\n")
