@@ -45,6 +45,7 @@ from overnight_workers.settings import Settings, settings  # noqa: E402 - needs 
 from tests.configured import Given  # noqa: E402
 from tests.driving import Service  # noqa: E402
 from tests.kept_sessions import KeptSessions  # noqa: E402
+from tests.sandboxes import forked_sandbox  # noqa: E402
 from tests.servers import copy_database, empty_database, memory, running_postgres, running_redis  # noqa: E402
 
 # the tree of all commands is made in 50 ms, and is the same each time
@@ -219,7 +220,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unhurried(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service whose batches run for hours."""
-    with running(tmp_path / "sandbox", "--turnaround", "9h") as sandbox:
+    with forked_sandbox(tmp_path / "sandbox", "--turnaround", "9h") as sandbox:
         service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
         yield service
         service.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer
 
 from overnight_workers.one_machine.supervision import leash
 
@@ -32,6 +33,8 @@ _PRELOADED: Final = [
     "numpy",
     "duckdb",
     "overnight_workers.cli",
+    "overnight_workers.sandbox.command",
+    "overnight_workers.sandbox.http.server",
     "overnight_workers.plan.making",
     "tests.stages.catalogs.test_runs_killed",
 ]
@@ -48,7 +51,7 @@ def forked() -> Iterator[None]:
 
 
 class Program:
-    """`overnight …` or `celery …` in a process of its own, without its imports, which take 2 s of a processor.
+    """`overnight …`, `celery …` or the sandbox in a process of its own, without the imports: 2 s of a processor.
 
     What it says goes into files; the rest is as of `subprocess.Popen`. It dies when the process of tests does.
     environment: the whole of it; by default that of the test.
@@ -104,6 +107,21 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
 
+def run_program(
+    argv: Sequence[str], *, environment: Mapping[str, str], directory: Path | None = None, timeout_s: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, without a word on its standard input. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory(prefix="overnight-tests-") as place:
+        out, errors = Path(place, "out"), Path(place, "errors")
+        program = Program(argv, out, environment=environment, directory=directory, errors=errors)
+        try:
+            code = program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
+        return subprocess.CompletedProcess(list(argv), code, out.read_text(), errors.read_text())
+
+
 # --- in the process ------------------------------------------------------------------------------------------------
 
 
@@ -120,7 +138,8 @@ def _become(argv: list[str], environment: dict[str, str], directory: Path, out: 
     os.chdir(directory)
     tempfile.tempdir = None
     time.tzset()
-    _read_variables_again()
+    if argv[0] != "sandbox":  # it has none
+        _read_variables_again()
     sys.argv = list(argv)
     try:
         _PROGRAMS[argv[0]]()
@@ -151,6 +170,12 @@ def _overnight() -> None:
     main()
 
 
+def _sandbox() -> None:
+    from overnight_workers.sandbox.command import sandbox
+
+    typer.run(sandbox)
+
+
 def _celery() -> None:
     from celery.__main__ import main
 
@@ -164,4 +189,4 @@ def _celery() -> None:
     main()
 
 
-_PROGRAMS: Final = {"overnight": _overnight, "celery": _celery}
+_PROGRAMS: Final = {"overnight": _overnight, "celery": _celery, "sandbox": _sandbox}

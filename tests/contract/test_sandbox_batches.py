@@ -12,8 +12,9 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
 from tests.contract.calling import http, params, requests, sdk
+from tests.sandboxes import forked_sandbox
 from tests.waiting import wait_until
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
@@ -27,13 +28,13 @@ _names = count()
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Batches take an hour of the sandbox's time; tests jump its clock."""
-    with running(tmp_path_factory.mktemp("sandbox"), "--turnaround", "1h") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("sandbox"), "--turnaround", "1h") as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
 def instant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("instant"), "--instant") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("instant"), "--instant") as sandbox:
         yield sandbox
 
 
@@ -172,7 +173,7 @@ def test_cancel_answers_canceling_and_the_rest_is_canceled(sandbox: Running, key
 
 
 def test_after_24_hours_what_is_not_done_has_expired(tmp_path: Path, key: str) -> None:
-    with running(tmp_path, "--turnaround", "40h") as slow, http(slow, key) as client:
+    with forked_sandbox(tmp_path, "--turnaround", "40h") as slow, http(slow, key) as client:
         batch = client.post("/v1/messages/batches", json={"requests": requests(300)}).json()
         path = f"/v1/messages/batches/{batch['id']}"
         advance(slow, 24 * 3600 + 1)
@@ -282,7 +283,7 @@ def test_results_are_gone_after_29_days_and_the_batch_is_not(sandbox: Running, k
 
 
 def test_the_queue_has_a_limit(tmp_path: Path, key: str) -> None:
-    with running(tmp_path, "--turnaround", "1h", "--queue-limit", "5") as small, sdk(small, key) as client:
+    with forked_sandbox(tmp_path, "--turnaround", "1h", "--queue-limit", "5") as small, sdk(small, key) as client:
         client.messages.batches.create(requests=requests(4))
         with pytest.raises(anthropic.RateLimitError) as caught:
             client.messages.batches.create(requests=requests(2))
@@ -291,7 +292,7 @@ def test_the_queue_has_a_limit(tmp_path: Path, key: str) -> None:
 
 
 def test_turnaround_spreads_and_speed_runs_the_clock(tmp_path: Path, key: str) -> None:
-    with running(tmp_path, "--turnaround", "20m", "--speed", "3600") as fast, sdk(fast, key) as client:
+    with forked_sandbox(tmp_path, "--turnaround", "20m", "--speed", "3600") as fast, sdk(fast, key) as client:
         ids = [client.messages.batches.create(requests=requests(1)).id for _ in range(5)]
         wait_until(lambda: all(client.messages.batches.retrieve(batch_id).ended_at for batch_id in ids))
         batches = [client.messages.batches.retrieve(batch_id) for batch_id in ids]

@@ -7,8 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
 from tests.contract.calling import http
+from tests.sandboxes import forked_sandbox
 
 _names = count()
 
@@ -16,7 +17,7 @@ _names = count()
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Batches take an hour of the sandbox's time; tests jump its clock."""
-    with running(tmp_path_factory.mktemp("sandbox"), "--turnaround", "1h") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("sandbox"), "--turnaround", "1h") as sandbox:
         yield sandbox
 
 

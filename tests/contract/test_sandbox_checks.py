@@ -7,15 +7,16 @@ from typing import Any
 import anthropic
 import pytest
 
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
 from tests.contract.calling import ask, batched, plain
+from tests.sandboxes import forked_sandbox
 
 _names = count()
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("sandbox"), "--instant") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("sandbox"), "--instant") as sandbox:
         yield sandbox
 
 

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from overnight_workers.sandbox.faults.faults import DEEDS
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
+from tests.sandboxes import forked_sandbox
 from tests.waiting import wait_until
 
 _names = count()
@@ -30,7 +31,7 @@ def plain() -> httpx2.Client:
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("faulty"), "--instant") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("faulty"), "--instant") as sandbox:
         yield sandbox
 
 

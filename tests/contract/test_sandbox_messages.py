@@ -13,8 +13,9 @@ import pytest
 
 from overnight_models.money import prices
 from overnight_models.money.prices import Usage
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
 from tests.contract.calling import HAIKU, SONNET, ask, batched, plain
+from tests.sandboxes import forked_sandbox
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
 _names = count()
@@ -22,7 +23,7 @@ _names = count()
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("sandbox"), "--instant") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("sandbox"), "--instant") as sandbox:
         yield sandbox
 
 
@@ -59,7 +60,7 @@ def test_answers_depend_on_the_request_and_the_seed(client: anthropic.Anthropic,
     assert batched(client, ask())[0].message.content == first
     assert said(client, "Name a shape") != first
     with (
-        running(tmp_path, "--seed", "7") as other,
+        forked_sandbox(tmp_path, "--seed", "7") as other,
         anthropic.Anthropic(http_client=plain(), base_url=other.url, api_key="k") as seeded,
     ):
         assert said(seeded, "Name a colour") != first
@@ -133,7 +134,7 @@ def test_counting_knows_thinking_and_its_budget(client: anthropic.Anthropic) -> 
 def test_counting_has_a_limit_of_its_own(tmp_path: Path) -> None:
     asked: Any = {key: value for key, value in ask().items() if key != "max_tokens"}
     with (
-        running(tmp_path, "--counts-per-minute", "2") as slow,
+        forked_sandbox(tmp_path, "--counts-per-minute", "2") as slow,
         anthropic.Anthropic(http_client=plain(), base_url=slow.url, api_key="k", max_retries=0) as client,
     ):
         for _ in range(2):
@@ -264,7 +265,7 @@ def test_the_meter_agrees_with_the_lines(sandbox: Running, client: anthropic.Ant
 
 def test_messages_have_a_limit(tmp_path: Path) -> None:
     with (
-        running(tmp_path, "--messages-per-minute", "2") as tight,
+        forked_sandbox(tmp_path, "--messages-per-minute", "2") as tight,
         anthropic.Anthropic(http_client=plain(), base_url=tight.url, api_key="k", max_retries=0) as client,
     ):
         client.messages.create(**ask())

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from overnight_workers.sandbox.process import running
+from tests.sandboxes import forked_sandbox
 
 MESSAGES = "/v1/messages"
 SHOWN = "anthropic-ratelimit-"
@@ -19,7 +19,7 @@ SHOWN = "anthropic-ratelimit-"
 def limited(place: Path, *options: str) -> Iterator[httpx2.Client]:
     headers = {"x-api-key": "sk-sandbox-rates", "anthropic-version": "2026-10-21"}
     with (
-        running(place, "--instant", *options) as sandbox,
+        forked_sandbox(place, "--instant", *options) as sandbox,
         httpx2.Client(verify=False, base_url=sandbox.url, headers=headers, timeout=10) as client,
     ):
         yield client

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from overnight_workers.sandbox.faults.faults import DEEDS
-from overnight_workers.sandbox.process import Running, running
+from overnight_workers.sandbox.process import Running
+from tests.sandboxes import forked_sandbox
 
 SONNET = "claude-sonnet-5"
 MESSAGES = "/v1/messages"
@@ -22,7 +23,7 @@ _SHAPES = ("tool_call", "preamble", "thought_only", "empty", "paused", "window_f
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("streams"), "--instant") as sandbox:
+    with forked_sandbox(tmp_path_factory.mktemp("streams"), "--instant") as sandbox:
         yield sandbox
 
 

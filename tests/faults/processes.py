@@ -17,7 +17,7 @@ import orjson
 from overnight_workers.one_machine.supervision import process_table
 from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json
-from tests.forking import Program
+from tests.forking import Program, run_program
 from tests.migrated_cluster import copy_migrated_cluster
 from tests.servers import assert_never_crashed
 from tests.waiting import wait_until
@@ -148,9 +148,13 @@ class Processes:
 
     def command(self, *words: str, timeout_s: float = 120.0) -> str:
         """Run an `overnight` command; what it printed."""
-        done = subprocess.run(
-            [*OVERNIGHT, *words], env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        if "PYTEST_CURRENT_TEST" in os.environ:
+            done = run_program(["overnight", *words], environment=self.environment, timeout_s=timeout_s)
+        else:
+            argv = [*OVERNIGHT, *words]
+            done = subprocess.run(
+                argv, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
+            )
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from celery import Celery
 from overnight_models.wire.redis_place import read_redis_url
-from overnight_workers import transport
+from overnight_workers.celery_worker import transport
 
 if sys.argv[1] == "ours":
     transport.install()

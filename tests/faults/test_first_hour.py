@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import OVERNIGHT
+from tests.forking import run_program
 
 NOBODY = "127.0.0.1:1"
 
@@ -20,15 +20,7 @@ def run_up(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]
 
 def run(tmp_path: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERNIGHT_")}
-    return subprocess.run(
-        [*OVERNIGHT, *words],
-        env=environment | variables,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_program(["overnight", *words], environment=environment | variables, directory=tmp_path, timeout_s=60)
 
 
 @pytest.mark.parametrize(

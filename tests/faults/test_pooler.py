@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +23,8 @@ from overnight_workers.stages.deliver.deliver import deliver
 from tests.driving import Service, callback, item
 from tests.faults.installed import Installed
 from tests.faults.pooler import PROGRAM, running_pooler
+from tests.forking import run_program
+from tests.servers import copy_database
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs PgBouncer (Debian: apt-get install pgbouncer)")
 
@@ -141,8 +141,8 @@ def test_a_presence_url_through_the_pooler_too_is_refused(transaction_mode: str)
     database.close()
 
 
-WORKER = ["-m", "celery", "-A", "overnight_workers.app", "worker", "-Q", "overnight.deliver", "-c", "1"]
-UP = ["-c", "from overnight_workers.cli import main; main()", "up", "--data-dir", "data"]
+WORKER = ["celery", "-A", "overnight_workers.app", "worker", "-Q", "overnight.deliver", "-c", "1"]
+UP = ["overnight", "up", "--data-dir", "data"]
 
 
 @pytest.mark.parametrize("command", [WORKER, UP], ids=["worker", "up"])
@@ -154,15 +154,7 @@ def test_what_is_started_behind_transaction_mode_alone_says_what_to_set(
         "OVERNIGHT_DATABASE_URL": at(transaction_mode, make_url(database_url).database or ""),
         "OVERNIGHT_REDIS_URL": redis_url,
     }
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=clean | variables,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(command, environment=clean | variables, directory=tmp_path, timeout_s=60)
     words = " ".join(f"{done.stdout} {done.stderr}".split())
     assert done.returncode == 1, words
     assert "a pooler in transaction mode" in words
@@ -172,11 +164,12 @@ def test_what_is_started_behind_transaction_mode_alone_says_what_to_set(
 
 @pytest.mark.whole
 def test_in_transaction_mode_an_installation_works_with_a_presence_url(
-    transaction_mode: str, postgres: str, new_database: str, tmp_path: Path
+    transaction_mode: str, postgres: str, tmp_path: Path
 ) -> None:
+    migrated = make_url(copy_database(postgres)).database or ""
     variables = {
-        "OVERNIGHT_DATABASE_URL": at(transaction_mode, new_database),
-        "OVERNIGHT_PRESENCE_URL": at(postgres, new_database),
+        "OVERNIGHT_DATABASE_URL": at(transaction_mode, migrated),
+        "OVERNIGHT_PRESENCE_URL": at(postgres, migrated),
     }
     overnight = Installed(tmp_path, environment=variables)
     try:

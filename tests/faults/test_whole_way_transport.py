@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from celery import Celery
-from overnight_workers import transport
+from overnight_workers.celery_worker import transport
 
 if sys.argv[1] == "shim":
     transport.install()

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from overnight_workers.sandbox.process import running
 from tests.faults.installed import Installed
 from tests.faults.orders import Json
+from tests.sandboxes import forked_sandbox
 
 TROUBLES: Final[dict[str, list[Json]]] = {
     "none": [],
@@ -55,7 +55,7 @@ def troubled(home: Path, lanes: Sequence[str], others: Mapping[str, str] | None 
     offsets = others or {}
     with ExitStack() as apis:
         urls = {
-            lane: apis.enter_context(running(home / lane, "--turnaround", "2s", f"--clock-offset={offset}")).url
+            lane: apis.enter_context(forked_sandbox(home / lane, "--turnaround", "2s", f"--clock-offset={offset}")).url
             for lane, offset in offsets.items()
         }
         overnight = Installed(home, lanes=[*lanes, *offsets], apis=urls)

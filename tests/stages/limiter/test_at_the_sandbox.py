@@ -16,8 +16,8 @@ import redis
 from overnight_workers.anthropic_api.api import retry_after_s
 from overnight_workers.limiter import Limiter, Need, Used, Wait
 from overnight_workers.limiter.limits import PoolLimits
-from overnight_workers.sandbox.process import running
 from tests.limiting import MODEL, granted
+from tests.sandboxes import forked_sandbox
 
 PER_MINUTE = 600
 ASKED: Any = {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": "Name a colour"}]}
@@ -27,7 +27,7 @@ HEADERS = {"x-api-key": "sk-sandbox-shared", "anthropic-version": "2026-10-21"}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[httpx2.Client]:
     with (
-        running(tmp_path, "--instant", "--messages-per-minute", str(PER_MINUTE)) as sandbox,
+        forked_sandbox(tmp_path, "--instant", "--messages-per-minute", str(PER_MINUTE)) as sandbox,
         httpx2.Client(verify=False, base_url=sandbox.url, headers=HEADERS, timeout=10) as client,
     ):
         yield client

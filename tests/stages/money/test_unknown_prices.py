@@ -16,12 +16,12 @@ from overnight_workers.cli import app
 from overnight_workers.flower_tab.document import document
 from overnight_workers.operators import operator_overrides, words
 from overnight_workers.operators.snapshot import Look, take_snapshot
-from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
 from tests.driving import Service, callback, item, params, read_command
+from tests.sandboxes import forked_sandbox
 from tests.service.ledger import Json
 
 MODEL = "claude-tomorrow"
@@ -42,7 +42,7 @@ min_cacheable_tokens = 1_024
 def service(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service whose API has a model that the price list doesn't have yet."""
     (tmp_path / "prices.toml").write_text(PRICES)
-    with running(tmp_path / "sandbox", "--instant", "--prices", str(tmp_path / "prices.toml")) as sandbox:
+    with forked_sandbox(tmp_path / "sandbox", "--instant", "--prices", str(tmp_path / "prices.toml")) as sandbox:
         service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
         service.configure(lane={"unknown_price": "accept"})
         yield service

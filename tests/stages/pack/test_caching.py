@@ -12,7 +12,6 @@ import pytest
 from overnight_models.request.prefix import Prefix, has_room_for_a_breakpoint
 from overnight_workers import process
 from overnight_workers.operators.snapshot import take_snapshot
-from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
@@ -20,6 +19,7 @@ from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
 from tests.driving import Service, item, params, put_prefix
+from tests.sandboxes import forked_sandbox
 from tests.service.ledger import Json
 
 CONTRACT = "Every clause of it. " * 1200
@@ -33,7 +33,7 @@ def at_hit_rate(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: 
     @contextmanager
     def at(rate: float, warm: float = 0.95) -> Iterator[Service]:
         rates = ("--hit-rate", str(rate), "--warm-hit-rate", str(warm))
-        with running(tmp_path / "sandbox", "--instant", *rates) as sandbox:
+        with forked_sandbox(tmp_path / "sandbox", "--instant", *rates) as sandbox:
             service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
             yield service
             service.close()

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from overnight_workers.anthropic_api import api
 from overnight_workers.cli import app
-from overnight_workers.sandbox.process import running
 from tests.driving import MODEL, Service, params
 from tests.planning import planned, refused, texts, written
+from tests.sandboxes import forked_sandbox
 from tests.service.ledger import Json
 
 
@@ -23,7 +23,7 @@ def test_how_long_counting_all_takes_is_said_before(service: Service, tmp_path: 
 
 def test_the_account_is_asked_no_faster_than_it_may_be(service: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(400))
-    with running(tmp_path / "slow", "--counts-per-minute", "600") as slow:
+    with forked_sandbox(tmp_path / "slow", "--counts-per-minute", "600") as slow:
         service.configure(workspaces={"default": {"base_url": slow.url, "counts_per_minute": 600}})
         began = time.monotonic()
         plan = planned(file, "--sample", "40")
@@ -37,7 +37,7 @@ def test_the_account_is_asked_no_faster_than_it_may_be(service: Service, tmp_pat
 
 def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(60))
-    with running(tmp_path / "slow", "--counts-per-minute", "30") as slow:
+    with forked_sandbox(tmp_path / "slow", "--counts-per-minute", "30") as slow:
         service.configure(workspaces={"default": {"base_url": slow.url, "tier": "scale"}})
         # a minute's calls are there at once; these are two more, and one comes back every two seconds
         for _ in range(10):

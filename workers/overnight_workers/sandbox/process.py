@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
+from typing import IO, Protocol
 
 _STARTS_WITHIN_S = 30.0
 _STOPS_WITHIN_S = 10.0
@@ -20,6 +21,24 @@ class SandboxFailed(RuntimeError):
     """The sandbox ended, or didn't answer in time, instead of getting ready. The message ends with its log."""
 
 
+class Process(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """How it ended; None: it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Until it has ended, and how."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal, if it still runs."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
 class Running:
     """A sandbox that answers at `url`. Its log is in `log`, which goes with the data directory."""
 
@@ -27,27 +46,33 @@ class Running:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self.log = data_dir / "sandbox.log"
-        command = [sys.executable, "-m", "overnight_workers.sandbox", "--data-dir", str(data_dir), *arguments]
+        words = ["--data-dir", str(data_dir), *arguments]
         if "--port" not in arguments:
-            command += ["--port", "0"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            words += ["--port", "0"]
+        self.process, self._said = self._start(words)
         try:
             self.url = self._wait_until_ready()
         except BaseException:
             self.kill()
             raise
 
+    def _start(self, words: list[str]) -> tuple[Process, IO[bytes]]:
+        """Its process, and what it says."""
+        command = [sys.executable, "-m", "overnight_workers.sandbox", *words]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        assert process.stdout is not None
+        return process, process.stdout
+
     def _wait_until_ready(self) -> str:
-        assert self.process.stdout is not None
         deadline = time.monotonic() + _STARTS_WITHIN_S
         said = b""
         with DefaultSelector() as selector:
-            selector.register(self.process.stdout, EVENT_READ)
+            selector.register(self._said, EVENT_READ)
             while b"ready\n" not in said:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     break
-                chunk = os.read(self.process.stdout.fileno(), 4096)
+                chunk = os.read(self._said.fileno(), 4096)
                 if not chunk:
                     break
                 said += chunk
@@ -66,6 +91,7 @@ class Running:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
+        self._said.close()
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
@@ -73,8 +99,6 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @contextmanager
