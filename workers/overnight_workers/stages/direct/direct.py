@@ -30,11 +30,8 @@ from overnight_workers.telemetry import logs
 _TAKES_FOR_S: Final = 1200.0
 _SOFT_LIMIT_S: Final = 5400
 """Longer than it takes items for and the longest answer together."""
-_GATHERS_FOR_S: Final = (0.02, 0.15)
-"""At least and at most: what comes within that time is recorded together.
-
-Each group costs some thirty statements, however large it is. So it is gathered for twice as long as the last turn took:
-on a busy machine groups grow, and turns stay a third of the time."""
+_GATHERS_AT_MOST_S: Final = 0.15
+_GATHERS_FOR_TURNS: Final = 2.0
 _LOOK_EVERY_S: Final = 0.5
 _NOTHING_TO_LOOK_FOR_S: Final = 5.0
 _AWAY_S: Final = 1.0
@@ -140,9 +137,22 @@ class _Run:
             except TimeoutError:
                 return
         if self._under_way:
-            shortest_s, longest_s = _GATHERS_FOR_S
-            await asyncio.wait(self._under_way, timeout=min(max(2 * self._turn_took_s, shortest_s), longest_s))
+            busy = (len(self._under_way) + len(self._done)) / self._most
+            await asyncio.wait(self._under_way, timeout=gathers_for_s(self._turn_took_s, busy=busy))
         self._news.clear()
+
+
+def gathers_for_s(turn_took_s: float, *, busy: float) -> float:
+    """How long what comes is gathered, to be recorded together, in seconds.
+
+    Each group costs some thirty statements, however large it is. So it is gathered for twice as long as the last turn
+    took: on a busy machine groups grow, and turns stay a third of the time. Where few calls are under way there are few
+    turns, and nobody waits for others.
+
+    turn_took_s: the last turn, in seconds.
+    busy: the share of all calls that may be under way at once which are, or have just come.
+    """
+    return min(_GATHERS_FOR_TURNS * turn_took_s * min(2 * busy, 1.0), _GATHERS_AT_MOST_S)
 
 
 def _hand_over(deliveries: Sequence[HandOver]) -> None:
