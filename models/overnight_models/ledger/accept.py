@@ -15,7 +15,7 @@ from overnight_models.ledger import deployment, following, measure, names, recal
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.bodies import reasons
 from overnight_models.ledger.bodies.encryption import writing_key
-from overnight_models.ledger.bodies.groups import Body, Place, write_groups
+from overnight_models.ledger.bodies.groups import READ_ALONE, READ_TOGETHER, Body, Place, write_groups
 from overnight_models.ledger.bodies.requests import TABLE, own_callback, own_text
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
@@ -168,7 +168,10 @@ def _write(connection: Connection, lane: tuple[int, str], rows: Sequence[Row]) -
     key = writing_key(connection, lane[1])
     _write_items(connection, lane[0], rows)
     bodies = [Body(row.id, row.item.tenant_id, row.item.params) for row in rows]
-    _write_requests(connection, rows, write_groups(connection, TABLE, bodies, key), key)
+    # in a batch they are read one after the other; what is counted, or sent in real time, is read by itself
+    alone = any(row.item.may_be_too_long or row.item.is_between_models or row.item.direct_at for row in rows)
+    places = write_groups(connection, TABLE, bodies, key, READ_ALONE if alone else READ_TOGETHER)
+    _write_requests(connection, rows, places, key)
     measure.want(
         connection,
         [

@@ -42,7 +42,7 @@ def test_a_group_is_of_one_tenant_of_one_partition_and_within_its_bytes(database
         assert first == members[0].item_id
         assert len({member.tenant_id for member in members}) == 1
         assert len({member.item_id // PARTITION_ITEMS for member in members}) == 1
-        assert sum(len(member.text) for member in members) <= groups.MOST_BYTES
+        assert sum(len(member.text) for member in members) <= groups.READ_ALONE.bytes
     assert len(together) == 6
 
 

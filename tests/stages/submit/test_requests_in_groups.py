@@ -54,6 +54,16 @@ def test_the_items_of_a_message_share_a_group_and_are_sent_as_they_were_asked(se
     assert service.ledger.states("item") == ["succeeded"] * 20
 
 
+@pytest.mark.parametrize(("road", "sizes"), [("batch", [600]), ("direct", [500, 100])])
+def test_what_is_sent_alone_is_in_smaller_groups_than_what_is_sent_in_a_batch(
+    service: Service, road: str, sizes: list[int]
+) -> None:
+    service.configure(lane={"road": road})
+    service.accept(*(item(f"k{n}") for n in range(600)))
+    there = service.ledger.fetch_all("SELECT items FROM request_group ORDER BY id")
+    assert [row["items"] for row in there] == sizes
+
+
 def test_items_enqueued_one_by_one_and_accepted_together_share_a_group(service: Service) -> None:
     messages = [
         Message(1, uuid4(), "default", orjson.dumps(line).decode(), None, None) for line in long_items(*"abcdef")

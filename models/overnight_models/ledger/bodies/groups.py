@@ -18,9 +18,18 @@ from overnight_models.ledger.rows import execute, fetch_only_value
 GroupTable = Literal["request_group", "answer_group"]
 """Both are (id, items, packed), partitioned as items are. A group's id is that of its first item."""
 
-MOST_ITEMS: Final = 500
-MOST_BYTES: Final = 1_000_000
-"""Of a group, before it is compressed; one that is longer has a group of its own."""
+
+class Most(NamedTuple):
+    """How much is in a group, before it is compressed; a body that is longer has a group of its own."""
+
+    items: int
+    bytes: int
+
+
+READ_ALONE: Final = Most(500, 1_000_000)
+"""Of bodies that are asked for one by one: each time its whole group is decompressed."""
+READ_TOGETHER: Final = Most(1_500, 2_000_000)
+"""Of bodies that are read one after the other: 8% less than in groups of 500. One alone takes 2 ms instead of 0.6."""
 _FEWEST_BYTES: Final = 2_000
 """Less than that isn't worth a row: it is a text in its item's own."""
 _READ_AT_ONCE: Final = 8
@@ -50,16 +59,21 @@ def are_begun(connection: Connection) -> bool:
 
 
 def write_groups(
-    connection: Connection, table: GroupTable, bodies: Iterable[Body], key: bytes | None = None
+    connection: Connection,
+    table: GroupTable,
+    bodies: Iterable[Body],
+    key: bytes | None = None,
+    most: Most = READ_ALONE,
 ) -> dict[int, Place]:
     """Write bodies of one lane in groups. Returns where each lies by its item.
 
     key: what they are encrypted by; None: they aren't.
+    most: how much a group has.
 
     Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone, and all of
     them while workers may run that can't read groups.
     """
-    divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id))))
+    divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id)), most))
     if not divided or not are_begun(connection):
         return {}
     rows = [
@@ -81,13 +95,13 @@ def read_packed(connection: Connection, table: GroupTable, number: int, packed: 
     return read_group(unseal(connection, f"{table}:{number}", packed) if is_sealed(packed) else packed)
 
 
-def _divided(bodies: Sequence[Body]) -> Iterator[list[Body]]:
+def _divided(bodies: Sequence[Body], most: Most) -> Iterator[list[Body]]:
     """Bodies as groups: of one tenant and one partition, with so many bytes that a row is worth it."""
     for _, alike in groupby(bodies, key=lambda body: (body.tenant_id, body.item_id // PARTITION_ITEMS)):
         group: list[Body] = []
         size = 0
         for body in alike:
-            if group and (len(group) == MOST_ITEMS or size + len(body.text) > MOST_BYTES):
+            if group and (len(group) == most.items or size + len(body.text) > most.bytes):
                 yield group
                 group, size = [], 0
             group.append(body)
