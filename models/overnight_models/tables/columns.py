@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Text, text
@@ -15,14 +16,18 @@ def known_state(life: Life) -> CheckConstraint:
     return CheckConstraint(life.check, name=f"{life.noun}_state_is_known")
 
 
-def new_id() -> Any:
+def new_id() -> int | None:
     """A bigint given by the database."""
-    return Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
+    column: int | None = Field(
+        default=None, primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),)
+    )
+    return column
 
 
-def by_item() -> Any:
+def by_item() -> int:
     """A bigint key given by another table: an item's id, or a submission's."""
-    return Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    column: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    return column
 
 
 def big(**more: Any) -> Any:
@@ -35,14 +40,16 @@ def long_text(**more: Any) -> Any:
     return Field(sa_type=Text, **more)
 
 
-def zero() -> Any:
+def zero() -> int:
     """A count that is 0 unless told."""
-    return Field(sa_column_kwargs={"server_default": "0"})
+    column: int = Field(sa_column_kwargs={"server_default": "0"})
+    return column
 
 
-def now() -> Any:
+def now() -> datetime:
     """The database's time of the insert."""
-    return Field(sa_column_kwargs={"server_default": text("now()")})
+    column: datetime = Field(sa_column_kwargs={"server_default": text("now()")})
+    return column
 
 
 class Table(SQLModel):

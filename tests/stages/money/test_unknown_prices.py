@@ -90,7 +90,8 @@ def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     assert "+ 2 unknown" in read_command(app, "batches")
     seen = take_snapshot(process.database())
     assert words.billed(seen.lanes[0]).endswith("+ 2 answers without a price")
-    assert document(Look(seen, None), settings())["money"]["unpriced"] == 2
+    money: Any = document(Look(seen, None), settings())["money"]
+    assert money["unpriced"] == 2
     assert service.api.meter()["billed"] == 3
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from overnight_models import exact_json
 from overnight_models.ledger.submit.shapes import Sample
@@ -75,7 +75,7 @@ def _ask(sample: Sample, workspace: str, headers: Mapping[str, str], give_up_at:
     return words, False
 
 
-def _refusal(workspace: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+def _refusal(workspace: str, params: Mapping[str, object], headers: Mapping[str, str]) -> str | None:
     """The API's words about one request; None when the API takes it.
 
     Raises Unchecked, or ApiUnavailable without an answer.

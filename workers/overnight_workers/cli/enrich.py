@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from overnight_models.ledger.catalogs.runs import Run
     from overnight_workers.catalogs.declaration import Catalog
     from overnight_workers.catalogs.runs.taken import Wish
+    from overnight_workers.cli.run_pages import Shown
 
 _EXITS: Final = {"complete": 0, "partial": 3, "stopped": 1}
 _TAKE_EVERY_S: Final = 1.0
@@ -110,7 +111,7 @@ def _follow(run: Run, *, may_ask: bool) -> Run:
             time.sleep(_TAKE_EVERY_S)  # whoever takes its steps is another process
 
 
-def _steps(run: Run, shown: Any) -> None:
+def _steps(run: Run, shown: Shown) -> None:
     """Take the run and its steps until it is over; at once back when another process has it."""
     from overnight_workers.catalogs.runs import advancing
 

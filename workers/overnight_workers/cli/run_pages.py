@@ -69,7 +69,7 @@ def forecast_of(run: Run) -> Forecast | None:
         return forecast(connection, run)
 
 
-def document(run: Run) -> dict[str, Any]:
+def document(run: Run) -> dict[str, object]:
     """A run as JSON; money in dollars, as decimal strings."""
     counts, expected = orjson.loads(run.counts), forecast_of(run)
     cost = counts.pop("cost_nano", None)
@@ -98,7 +98,7 @@ def page(run: Run) -> Group:
     expected = forecast_of(run)
     if expected is not None:
         said += [Text(expected.words), *([Text(expected.missed, "bold red")] if expected.missed else [])]
-    parts: list[Any] = [*said, *([plan_table(orjson.loads(run.plan))] if run.plan else [])]
+    parts: list[Text | Group] = [*said, *([plan_table(orjson.loads(run.plan))] if run.plan else [])]
     if "items" in counts:
         problems = ", ".join(f"{n:,} {cause}" for cause, n in counts["problems"].items())
         again = f"; {counts['asked_again']:,} asked again" if counts.get("asked_again") else ""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from overnight_workers.operators import documents, limits_used
 from overnight_workers.operators.snapshot import Look
 from overnight_workers.settings import Settings
 
 
-def document(look: Look, settings: Settings) -> dict[str, Any]:
+def document(look: Look, settings: Settings) -> dict[str, object]:
     """A look as a JSON document. Durations are seconds, money is dollars as decimal strings, as in an outcome."""
     seen = look.snapshot
     if seen is None:

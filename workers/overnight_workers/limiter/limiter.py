@@ -162,7 +162,7 @@ class Limiter:
             return []
         return [self._use(workspace, pool, answers) for (workspace, pool), answers in zip(places, done[1], strict=True)]
 
-    def _use(self, workspace: str, pool: str, answers: list[Any]) -> PoolUse:
+    def _use(self, workspace: str, pool: str, answers: Sequence[Sequence[int]]) -> PoolUse:
         known = self._known[_key(workspace, pool)]
         buckets = {
             name: BucketUse(limit, used, wait / _MICRO, 0 <= short < _SHORT_FOR_S * _MICRO, left if left >= 0 else None)

@@ -208,7 +208,7 @@ def dashboard() -> dict[str, Any]:
     }
 
 
-def _panel(number: int, panel: Panel) -> dict[str, Any]:
+def _panel(number: int, panel: Panel) -> dict[str, object]:
     lowest = {} if panel.lowest is None else {"min": panel.lowest}
     return {
         "id": number + 1,

@@ -49,7 +49,7 @@ class Chooser:
         """Whether it is the lane that names the model of a request."""
         return bool(self._models) and "model" not in params
 
-    def expect(self, params: dict[str, Any], betas: Collection[str]) -> tuple[dict[str, Any], bool]:
+    def expect(self, params: dict[str, object], betas: Collection[str]) -> tuple[dict[str, object], bool]:
         """A whole request with the model that it is likely to go to, and whether that is counted before it is sent."""
         if not self.is_asked(params):
             return params, False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 
@@ -57,7 +57,7 @@ def _validator(document: str) -> Any:
         raise ValueError(str(error).partition("\n")[0]) from error
 
 
-def _refuse(uri: str) -> Any:
+def _refuse(uri: str) -> NoReturn:
     """Nothing is fetched on the word of an item."""
     raise LookupError(f"{uri} is elsewhere: a schema must stand for itself")
 

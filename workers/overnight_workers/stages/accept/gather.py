@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -86,7 +86,7 @@ def take(*, large: int = 0) -> list[Gathered]:
     score = time.time() - conf["visibility_timeout"] + _LEASE_S
     reach("before gathering")
     try:
-        taken: Any = process.redis_client().eval(
+        taken: list[bytes] = process.redis_client().eval(
             _TAKE, 3, routes.ACCEPT, *_keys(), own, score, _AT_ONCE, _SMALL_BYTES, large, _LARGEST_BYTES
         )
     except redis.RedisError as error:

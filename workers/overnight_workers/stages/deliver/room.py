@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from overnight_workers.configuration.broker_settings import BrokerLimits
 
@@ -51,7 +51,7 @@ def cost_of(size: int) -> float:
     return size * 1.05 + 250
 
 
-def room_in(queue: str, length: int, memory: Mapping[str, Any], limits: BrokerLimits) -> Room:
+def room_in(queue: str, length: int, memory: Mapping[str, int | str], limits: BrokerLimits) -> Room:
     """The room for one queue.
 
     length: messages in it.
@@ -69,7 +69,7 @@ def room_in(queue: str, length: int, memory: Mapping[str, Any], limits: BrokerLi
     return room
 
 
-def _most_memory(memory: Mapping[str, Any], limits: BrokerLimits) -> float | None:
+def _most_memory(memory: Mapping[str, int | str], limits: BrokerLimits) -> float | None:
     """Bytes that a Redis may use in all; None when it doesn't matter."""
     known = [float(limits.max_memory)] if limits.max_memory is not None else []
     # one that evicts makes room by itself

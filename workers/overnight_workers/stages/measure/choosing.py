@@ -18,8 +18,8 @@ from overnight_workers.sizes.chooser import Chooser
 
 
 def choose(
-    item: Unmeasured, lane: Lane, count: Callable[[Mapping[str, Any]], int]
-) -> tuple[dict[str, Any], Chosen | None]:
+    item: Unmeasured, lane: Lane, count: Callable[[Mapping[str, object]], int]
+) -> tuple[dict[str, object], Chosen | None]:
     """The item's whole request with the model that the count chooses, and what of it is to be written.
 
     Where the API counts nothing of it, the next model up stays, and its outcome says so. Raises what `count` raises
