@@ -37,7 +37,7 @@ OTHERS: Final = {
 }
 """Modules of the stages' rooms that aren't a stage, nor a part of one."""
 OUTSIDE: Final = re.compile(
-    r".*\.transaction|.*\.owner|.*\.publish|process\.names\(\)\..*|process\.redis_client\(\)\.(?!get).*"
+    r".*\.(?:transaction|quick)|.*\.owner|.*\.publish|process\.names\(\)\..*|process\.redis_client\(\)\.(?!get).*"
     r"|doorbell\.(ring|heard)|api\.(?!client|ahead)[a-z_]+"
 )
 """What a stage calls to reach the outside."""
@@ -77,10 +77,10 @@ NOT_REACHED: Final = {
     "abandoned.bring_home: doorbell.ring": "after a death of a process that sends",
     "direct._hand_over: doorbell.ring": "when a callback's broker takes less than it was given",
     "recording._write: doorbell.ring": "when something stands in a callback's way",
-    "turns._sign: process.database().transaction": "after some seconds of sending",
-    "turns._take: process.database().transaction": "when there is something to send in two lanes, or to two models",
+    "turns._sign: process.database().quick": "after some seconds of sending",
+    "turns._take: process.database().quick": "when there is something to send in two lanes, or to two models",
     "turns._take: doorbell.ring": "when more waits than may be under way at once",
-    "turns._within_limits: process.database().transaction": "when the account's rate limit is used up",
+    "turns._within_limits: process.database().quick": "when the account's rate limit is used up",
     "choosing.choose: process.names().model": "when a lane chooses models by size, once for each model",
     "choosing.choose: process.names().shape": "as the line before",
     "looking._take_out: process.database().transaction": "when deadlines are at risk in a batch that isn't sent yet",
@@ -99,9 +99,9 @@ KEEPING: Final = {"DISCARD ALL", f"SET application_name = '{APPLICATION}'", "RES
 """How a session is kept for the next test, and given to it."""
 BY_SPEED: Final = {
     "recording.go_on: process.database().transaction",
-    "turns._sign: process.database().transaction",
+    "turns._sign: process.database().quick",
     "turns._take: doorbell.ring",
-    "turns._within_limits: process.database().transaction",
+    "turns._within_limits: process.database().quick",
 }
 """Those of them that a slow machine makes all the same."""
 
