@@ -40,6 +40,9 @@ outbox: .venv  ## 10,000 orders in a product's own transactions; products, relay
 drill: .venv  ## what fails at night, one thing at a time, under load: how soon an alarm comes, what is lost; DRILL_SEED
 	.venv/bin/python -m tests.drill
 
+drill.questions: .venv  ## ten questions of a night, answered by clicks in Chromium and by commands: the seconds; needs chromium
+	.venv/bin/python -m tests.drill.questions
+
 axe: .venv  ## every page of ours in Chromium, by axe-core; needs chromium and npm
 	.venv/bin/python -m tests.accessibility
 
@@ -122,4 +125,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos outbox drill axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean
+.PHONY: help demo check format test long chaos outbox drill drill.questions axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

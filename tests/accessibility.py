@@ -68,6 +68,10 @@ _FOCUSED: Final = """
     return JSON.stringify([at.placeOfOurs ?? null, parseFloat(look.outlineWidth) > 0 && look.outlineStyle !== 'none'
         || look.boxShadow !== 'none', at.outerHTML.slice(0, 120)]); })()
 """
+_SIDEWAYS: Final = """
+JSON.stringify([...document.querySelectorAll('.overnight .scrolls')]
+    .filter(box => box.scrollWidth > box.clientWidth).map(box => box.ariaLabel))
+"""
 _MOST_TABS: Final = 400
 
 
@@ -153,9 +157,12 @@ async def _judged(browser: Browser, axe: str) -> list[str]:
 
 
 async def _too_wide(browser: Browser, width: int) -> list[str]:
-    """A page scrolls down only; what is wider than the window scrolls in a box of its own."""
+    """A page scrolls down only; a table may scroll in a box of its own, and in a narrow window it is cards."""
     wide = int(await browser.value("document.documentElement.scrollWidth"))
-    return [f"it is {wide} pixels wide"] if wide > width else []
+    faults = [f"it is {wide} pixels wide"] if wide > width else []
+    if width < _WIDTHS[0]:
+        faults += [f"it scrolls sideways: {label}" for label in json.loads(await browser.value(_SIDEWAYS))]
+    return faults
 
 
 async def _by_keyboard(browser: Browser) -> list[str]:

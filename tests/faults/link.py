@@ -23,6 +23,8 @@ class Link:
         self._to = (parts.hostname, parts.port)
         self._up = threading.Event()
         self._up.set()
+        self._passes = threading.Event()
+        self._passes.set()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = to.replace(f":{parts.port}/", f":{self._listener.getsockname()[1]}/")
@@ -47,12 +49,22 @@ class Link:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_PIECE):
+                self._passes.wait()
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
             self._open.discard(end)
+
+    @contextlib.contextmanager
+    def swallowing(self) -> Iterator[None]:
+        """It stays connected, takes what comes, and passes nothing on, as a pooler that is frozen."""
+        self._passes.clear()
+        try:
+            yield
+        finally:
+            self._passes.set()
 
     @contextlib.contextmanager
     def cut(self) -> Iterator[None]:

@@ -8,8 +8,9 @@ and statements aren't prepared. What needs a session of its own is only the lock
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+import time
+from collections.abc import Generator, Mapping
+from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg import sql
@@ -19,6 +20,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.database_url import read_database_url
+
+T = TypeVar("T")
 
 _LINK: Final[dict[str, object]] = {
     "connect_timeout": 5,
@@ -49,8 +52,47 @@ _FAILED_AT: Final = re.compile(
 )
 
 
+_GRACE_S: Final = 30.0
+"""So long after Postgres would have ended a statement its answer is waited for."""
+_STATEMENT_TIMEOUT_S: Final = 120.0
+"""Where nothing else is said."""
+_UNITS: Final = {"": 0.001, "us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_TIME: Final = re.compile(r"\s*(\d+)\s*([a-z]*)\s*")
+
+
 class NoSetting(PermanentError):
     """The `options` of a URL hold something other than settings, which doesn't pass through a pooler."""
+
+
+class _Bounded(psycopg.Connection[Any]):
+    """A connection that doesn't wait for ever: what is on the way may be alive, and swallow what it should pass on.
+
+    Then no keepalive and no timeout of the network sees anything, and Postgres can't say that it has ended a statement.
+    """
+
+    answer_within_s: float | None = None
+    """Of one wait, for a statement, or for a part of a COPY; None: for ever."""
+
+    def wait(self, gen: Generator[Any, Any, T], *given: Any, **named: Any) -> T:
+        """As psycopg's. Raises psycopg.OperationalError, and is closed, when nothing comes for that long."""
+        if self.answer_within_s is not None:
+            gen = self._bounded(gen, self.answer_within_s)
+        waited: T = super().wait(gen, *given, **named)
+        return waited
+
+    def _bounded(self, gen: Generator[Any, Any, T], seconds: float) -> Generator[Any, Any, T]:
+        until, ready = time.monotonic() + seconds, None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as end:
+                return cast(T, end.value)
+            ready = yield wanted
+            if not ready and time.monotonic() > until:
+                self.pgconn.finish()
+                raise psycopg.OperationalError(
+                    f"no answer for {seconds:.0f} s, although the connection is open: is a pooler or a proxy frozen?"
+                )
 
 
 class Connector:
@@ -64,6 +106,7 @@ class Connector:
         theirs = self.url.query.get("options")
         ours = " ".join(f"-c {name}={value}" for name, value in {**_AT_THE_SERVER, **(settings or {})}.items())
         self._options = f"{ours} {theirs}".strip() if isinstance(theirs, str) else ours
+        self._answer_within_s = _answer_within_s(self._options)
         self.is_pooled = False
         """Whether a pooler stands between; False before the first connection."""
 
@@ -75,19 +118,20 @@ class Connector:
         return {**defaults(self.url), **from_url}
 
     def connect(self, **parameters: Any) -> psycopg.Connection:
-        """A new connection. parameters: psycopg's, without `options`. Raises psycopg.OperationalError."""
+        """A new connection. parameters: psycopg's, without `options`. Raises psycopg.OperationalError, also later."""
         connection = None if self.is_pooled else self._connect_with_options(parameters)
         if self.is_pooled:
-            connection = connection or psycopg.connect(**parameters)
+            connection = connection or _Bounded.connect(**parameters)
             # it may be prepared in one session, and executed in another
             connection.prepare_threshold = None
         assert connection is not None
+        connection.answer_within_s = self._answer_within_s
         return connection
 
-    def _connect_with_options(self, parameters: Mapping[str, Any]) -> psycopg.Connection | None:
+    def _connect_with_options(self, parameters: Mapping[str, Any]) -> _Bounded | None:
         """Learns whether a pooler stands between. None when it refuses our settings."""
         try:
-            connection = psycopg.connect(**parameters, options=self._options)
+            connection = _Bounded.connect(**parameters, options=self._options)
         except psycopg.OperationalError as error:
             if not any(words in str(error) for words in _REFUSED):
                 raise
@@ -122,6 +166,19 @@ class Connector:
 def defaults(url: URL) -> dict[str, object]:
     """What libpq is told beside the URL."""
     return {name: value for name, value in _LINK.items() if name not in url.query}
+
+
+def _answer_within_s(options: str) -> float | None:
+    """How long an answer is waited for; None for ever, as where `statement_timeout` is 0."""
+    try:
+        said = settings_in(options).get("statement_timeout")
+    except NoSetting:
+        said = None
+    time_ = None if said is None else _TIME.fullmatch(said)
+    if time_ is None or time_[2] not in _UNITS:
+        return _STATEMENT_TIMEOUT_S + _GRACE_S
+    timeout_s = int(time_[1]) * _UNITS[time_[2]]
+    return timeout_s + _GRACE_S if timeout_s else None
 
 
 def settings_in(options: str) -> dict[str, str]:

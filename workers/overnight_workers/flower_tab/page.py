@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlencode
 
 from flower.views import BaseHandler
@@ -15,6 +15,7 @@ from tornado import web
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.flower_tab import shown
+from overnight_workers.flower_tab.cards import labelled
 from overnight_workers.flower_tab.faults import OURS, Fault, fault_of
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES, VIEWER, Person, person_of
 from overnight_workers.operators import words
@@ -108,6 +109,10 @@ class Page(BaseHandler):  # type: ignore[misc]
             shown=shown,
             **values,
         )
+
+    def render_string(self, template_name: str, **kwargs: Any) -> bytes:
+        """A rendered template, whose tables can be shown as cards."""
+        return labelled(super().render_string(template_name, **kwargs).decode()).encode()
 
     def write_error(self, status_code: int, **kwargs: object) -> None:
         """In place of Flower's "Error 500": that the fault is ours, and what to do. With `--debug` its traceback."""
