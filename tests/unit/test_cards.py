@@ -14,11 +14,11 @@ PAGE = """<p>Lanes</p><table>
 
 def test_each_cell_says_its_column_and_whether_it_is_blank() -> None:
     page = labelled(PAGE)
-    assert '<td role="cell" class="n" data-label="in batches">7</td>' in page
-    assert '<td role="cell" data-label="&quot;Why&quot;">a prompt &amp; more</td>' in page
-    assert '<td role="cell" class="n" data-label="in batches" data-blank>' in page
-    assert '<td role="cell" data-label="&quot;Why&quot;" data-blank> </td>' in page
-    assert '<td role="cell" colspan="2" data-label="in batches">paused</td>' in page
+    assert '<td class="n" data-label="in batches" role="cell">7</td>' in page
+    assert '<td data-label="&quot;Why&quot;" role="cell">a prompt &amp; more</td>' in page
+    assert '<td class="n" data-label="in batches" data-blank role="cell">' in page
+    assert '<td data-label="&quot;Why&quot;" data-blank role="cell"> </td>' in page
+    assert '<td colspan="2" data-label="in batches" role="cell">paused</td>' in page
 
 
 def test_a_card_is_still_a_table_to_those_who_hear_it() -> None:

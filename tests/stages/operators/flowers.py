@@ -186,6 +186,6 @@ def text_of(page: str) -> str:
 
 
 def row(page: str, name: str) -> str:
-    match = re.search(rf'<tr data-row="{name}">.*?</tr>', page, flags=re.DOTALL)
+    match = re.search(rf'<tr data-row="{name}"[^>]*>.*?</tr>', page, flags=re.DOTALL)
     assert match, f"no row {name}"
     return text_of(match[0])

@@ -18,15 +18,16 @@ _ROW: Final = re.compile(r"<tr[ >].*?</tr>", re.DOTALL)
 _CELL: Final = re.compile(r"<(?P<tag>td|th)(?P<said>[^>]*)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
 _SPAN: Final = re.compile(r'colspan="(\d+)"')
 _MARKUP: Final = re.compile(r"<[^>]*>")
-_ROLES: Final = (
-    ("<table>", '<table role="table">'),
-    ("<thead>", '<thead role="rowgroup">'),
-    ("<tbody>", '<tbody role="rowgroup">'),
-    ("<tr", '<tr role="row"'),
-    ('<th scope="col"', '<th role="columnheader" scope="col"'),
-    ('<th scope="row"', '<th role="rowheader" scope="row"'),
-    ("<td", '<td role="cell"'),
-)
+_ROLES: Final = {
+    "table": "table",
+    "thead": "rowgroup",
+    "tbody": "rowgroup",
+    "tr": "row",
+    'th scope="col"': "columnheader",
+    'th scope="row"': "rowheader",
+    "td": "cell",
+}
+_BEGINS: Final = re.compile(rf"<({'|'.join(_ROLES)})((?: [^>]*)?)>")
 
 
 def labelled(page: str) -> str:
@@ -39,9 +40,7 @@ def _labelled(table: str) -> str:
     head, body_begins, body = table.partition("<tbody>")
     body = _ROW.sub(lambda row: _row(row[0], columns), body)
     table = head + body_begins + body
-    for plain, with_role in _ROLES:
-        table = table.replace(plain, with_role)
-    return table
+    return _BEGINS.sub(lambda begins: f'<{begins[1]}{begins[2]} role="{_ROLES[begins[1]]}">', table)
 
 
 def _row(row: str, columns: list[str]) -> str:
