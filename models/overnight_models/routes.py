@@ -50,6 +50,9 @@ WORKER_KEY: Final = "overnight:worker:{}"
 PREFIX_KEY: Final = "overnight:prefix:{}"
 """Where a prefix lies, by its hash, for the workers to read it once (`prefix.py`)."""
 
+TAKEN_OUT_KEY: Final = "overnight:taken-out:{}"
+"""How many items an action has taken out of messages that wait to be accepted (a number; gone a week later)."""
+
 REPLY_KEY: Final = "overnight:reply:{}"
 """The short-lived list on which one question is answered."""
 

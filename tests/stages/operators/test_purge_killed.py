@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from uuid import uuid4
+
+import pytest
+import redis
+
+from overnight_models import routes
 from overnight_models.ledger.operators import actions
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.purge import steps
 from overnight_models.request.prefix import Prefix
+from overnight_models.wire.message import Line, write_items
+from overnight_producers.wire import envelope
 from overnight_workers import process
 from overnight_workers.operators import acting, purging
+from overnight_workers.stages import rescue, waiting_messages
 from overnight_workers.stages.rescue import sweep
 from tests import finding
-from tests.driving import Service, put_prefix
+from tests.driving import Service, item, put_prefix
 from tests.stages.operators.test_purge import SECRET, found, record, theirs
 
 
@@ -55,3 +65,46 @@ def test_killed_behind_the_last_group_its_prefixes_go_from_redis_with_a_sweep(se
     sweep()
     assert finding.in_redis(service.redis_url, SECRET) == set()
     assert record()["removed"]["prefixes"] == 1
+
+
+ACME = ItemFilter(tenant="acme")
+
+
+def send(service: Service, *keys: str) -> None:
+    """A message with items of the tenant that waits to be accepted."""
+    lines = [json.dumps(theirs(key)).encode() for key in keys]
+    written = write_items([Line(n, line, None) for n, line in enumerate(lines)])
+    told = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, **written}
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.lpush(routes.ACCEPT, envelope(routes.ACCEPT, told, shown="some"))
+
+
+def test_killed_while_items_are_taken_out_of_messages_the_record_has_all_of_them(service: Service) -> None:
+    send(service, "a", "b")
+    preview = purging.preview_purge(purging.of(ACME, cancel=True, keys=False, shared_batches=False))
+    begun = acting.begin(preview, By("ada"))
+    wanted = waiting_messages.Wanted(None, "acme", None, None)
+    assert waiting_messages.take_out(process.redis_client(), wanted, begun.id) == 2, "and then it is killed"
+    send(service, "c")
+    service.ledger.execute("UPDATE action SET stepped_at = now() - interval '1 minute'")
+    sweep()
+    assert record()["removed"] == {"not accepted": 3}
+    assert finding.in_redis(service.redis_url, SECRET) == set()
+
+
+def test_a_purge_that_waits_for_redis_keeps_no_other_action_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.accept(theirs("a"), item("ours"))
+    purge = purging.preview_purge(purging.of(ACME, cancel=True, keys=False, shared_batches=False))
+    acting.begin(purge, By("ada"))
+    acting.begin(acting.preview_cancel(ItemFilter(key="ours")), By("ada"))
+    service.ledger.execute("UPDATE action SET stepped_at = now() - interval '1 minute'")
+    monkeypatch.setenv("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
+    service.restart()
+    rescue._go_on()
+    assert service.ledger.states("item") == ["waiting", "canceled"]
+    monkeypatch.setenv("OVERNIGHT_REDIS_URL", service.redis_url)
+    service.restart()
+    rescue._go_on()
+    assert found(service) == set()

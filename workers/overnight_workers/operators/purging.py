@@ -55,7 +55,7 @@ def chosen(words: Mapping[str, str], spoken_as: Callable[[str], str] = str) -> I
     except UnknownName:
         purge = of(wanted, cancel=False, keys=False, shared_batches=False)
         lying = sum(inbox.waiting + inbox.aside for inbox in product_inboxes.not_reached(purge))
-        if not lying and not sum(purging.in_redis(purge, take=False)):
+        if not lying and not sum(purging.in_redis(purge)):
             raise
     return wanted
 
@@ -64,7 +64,7 @@ def preview_purge(purge: Purge) -> Preview:
     """What would be purged, and what not. Raises TransientError when Redis can't be looked at."""
     with database().transaction() as connection:
         fates = group.prospect(connection, purge)
-    waiting = purging.in_redis(purge, take=False)
+    waiting = purging.in_redis(purge)
     inboxes = product_inboxes.not_reached(purge)
     may_go = group.goes(purge)
     goes = sum(n for fate, n in fates.items() if fate in may_go)

@@ -6,7 +6,8 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -126,14 +127,24 @@ def _go_on() -> None:
     with process.database().transaction() as connection:
         unfinished = actions.standing_still(connection, for_s=_STANDS_STILL_S)
         untidy = steps.untidy(connection, for_s=_STANDS_STILL_S)
-    until = time.monotonic() + _ACTIONS_FOR_S
+    until, again_in_s = time.monotonic() + _ACTIONS_FOR_S, settings().timing.sweep_every
     for action_id in unfinished:
         # one that fails, such as a wish of a later version, keeps no other from its turn
-        about = f"action {action_id}"
-        with pulse.alone(routes.RESCUE, about, again_in_s=settings().timing.sweep_every):
+        alone = pulse.alone(routes.RESCUE, f"action {action_id}", again_in_s=again_in_s)
+        with _passing_over_redis(action_id), alone:
             _go_on_with(action_id, until)
     for action_id in untidy:
-        purging.tidy(action_id)
+        with _passing_over_redis(action_id):
+            purging.tidy(action_id)
+
+
+@contextmanager
+def _passing_over_redis(action_id: int) -> Iterator[None]:
+    """A purge that waits for Redis keeps no other action waiting, and no other part of the sweep."""
+    try:
+        yield
+    except purging.RedisAway as error:
+        log.warning("a purge waits for Redis", action_id=action_id, error=str(error))
 
 
 def _go_on_with(action_id: int, until: float) -> None:

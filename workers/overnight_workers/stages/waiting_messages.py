@@ -7,7 +7,7 @@ what isn't acknowledged. An item that is taken out leaves a line that is turned 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 from uuid import UUID
@@ -28,9 +28,12 @@ _REPLACE: Final = """
     local place = redis.call('LPOS', KEYS[1], ARGV[1])
     if not place then return 0 end
     redis.call('LSET', KEYS[1], place, ARGV[2])
+    redis.call('INCRBY', KEYS[2], ARGV[3])
+    redis.call('EXPIRE', KEYS[2], ARGV[4])
     return 1
 """
-"""Another message in the place of one that still waits."""
+"""Another message in the place of one that still waits; how many items that takes out is added in the same moment."""
+_COUNTED_FOR_S: Final = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,41 @@ class Waiting(NamedTuple):
     """Items that aren't accepted yet."""
 
     queued: int
-    """They wait in the queue; or they did, and were taken out."""
+    """They wait in the queue."""
     being_accepted: int
     """A worker has them, or had them when it died: they are items in a moment, or wait again."""
 
 
-def look(client: redis.Redis, wanted: Wanted, *, take: bool) -> Waiting:
-    """How many items there are. take: those in the queue are taken out. Raises RedisError.
+def look(client: redis.Redis, wanted: Wanted) -> Waiting:
+    """How many items there are. Raises RedisError."""
+    return Waiting(sum(there for _, there, _ in _messages(client, wanted)), _unacknowledged(client, wanted))
+
+
+def take_out(client: redis.Redis, wanted: Wanted, action_id: int) -> int:
+    """Take the items in the queue out of their messages; how many that action has taken out. Raises RedisError.
+
+    Killed in the middle and done again, it counts those that were taken out before.
+    """
+    counter = routes.TAKEN_OUT_KEY.format(action_id)
+    for raw, there, rest in _messages(client, wanted):
+        reach("before taking items out of a message")
+        client.eval(_REPLACE, 2, routes.ACCEPT, counter, raw, rest, str(there), str(_COUNTED_FOR_S))
+        reach("after taking items out of a message")
+    return int(cast("bytes | None", client.get(counter)) or 0)
+
+
+def _messages(client: redis.Redis, wanted: Wanted) -> Iterator[tuple[bytes, int, bytes]]:
+    """The messages in the queue with such items: each with how many, and without them.
 
     From the newest to the oldest: what comes meanwhile, or is accepted, hides no message from who looks.
     """
-    queued = 0
     place = 0
     while page := cast("list[bytes]", client.lrange(routes.ACCEPT, place, place + _AT_ONCE - 1)):
         place += len(page)
         for raw in page:
             there, rest = _without(raw, wanted)
-            if there and (not take or _replace(client, raw, rest)):
-                queued += there
-    return Waiting(queued, _unacknowledged(client, wanted))
-
-
-def _replace(client: redis.Redis, raw: bytes, rest: bytes) -> bool:
-    """Put another message in the place of one that waits; False when that is gone."""
-    reach("before taking items out of a message")
-    is_there = bool(client.eval(_REPLACE, 1, routes.ACCEPT, raw, rest))
-    reach("after taking items out of a message")
-    return is_there
+            if there:
+                yield raw, there, rest
 
 
 def _unacknowledged(client: redis.Redis, wanted: Wanted) -> int:
