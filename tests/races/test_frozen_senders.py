@@ -1,4 +1,4 @@
-"""A process that sends webhooks, frozen past its lease: another sends, and what the frozen one sends has the same id."""
+"""A sender of webhooks, frozen past its lease: another sends, and what the frozen one sends has the same ids."""
 
 from __future__ import annotations
 
