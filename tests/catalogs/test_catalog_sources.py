@@ -237,6 +237,31 @@ def test_the_named_file_is_read_and_no_other_whatever_its_name(tmp_path: Path, n
     assert read(tmp_path, path=f"{name}.{suffix}") == [("named",)]
 
 
+def test_a_table_that_begins_in_the_middle_of_a_sheet_is_read_from_there(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        sheet = book.add_worksheet("goods")
+        for at, row in enumerate((("sku", "name"), ("1", "red"), ("2", "blue"))):
+            sheet.write_row(2 + at, 1, row)
+    assert columns_of(DeclaredSource(path="rows.xlsx"), tmp_path, ()) == ("sku", "name")
+    assert read(tmp_path, path="rows.xlsx") == [("1", "red"), ("2", "blue")]
+    with xlsxwriter.Workbook(str(tmp_path / "error.xlsx")) as book:
+        sheet = book.add_worksheet("goods")
+        sheet.write_row(2, 1, ("sku", "price"))
+        sheet.write_row(3, 1, ("1",))
+        sheet.write_formula(3, 2, "=1/0", value="#DIV/0!")
+    assert "C4 (#DIV/0!)" in faults(tmp_path, path="error.xlsx")[0]
+
+
+def test_a_value_in_a_column_without_a_name_is_not_lost_in_silence(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "titled.xlsx")) as book:
+        sheet = book.add_worksheet("goods")
+        for at, row in enumerate((("Our goods, November",), ("sku", "name"), ("1", "red"))):
+            sheet.write_row(at, 0, row)
+    (fault,) = faults(tmp_path, path="titled.xlsx")
+    assert "'name' in a column without a name" in fault
+    assert "remove a title" in fault
+
+
 def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
         book.add_worksheet("empty")

@@ -36,19 +36,21 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     file = local(place, room, end=Path(place).suffix)
     sheet = _sheet(declared, place, file)
     columns, rows = _header(sheet, place)
-    _refuse_cells_without_value(file, sheet.name, place, len(columns))
+    _refuse_cells_without_value(file, sheet, place, len(columns))
+    rows = _named(rows, len(columns), f"{place}: the sheet {sheet.name!r}")
     return written.source_of(written.write(_texts(islice(rows, max_rows), len(columns)), columns, room), columns, place)
 
 
 _NAMED = 5
 
 
-def _refuse_cells_without_value(file: Path, sheet: str, place: str, width: int) -> None:
+def _refuse_cells_without_value(file: Path, sheet: CalamineSheet, place: str, width: int) -> None:
     """Raises BadSource where cells below names have an error, or a formula without a result."""
-    faults = [(cell, why) for cell, why in cells_without_value(file, sheet) if _column(cell) <= width]
+    last = width + (sheet.start[1] if sheet.start else 0)  # empty columns on the left are no columns to calamine
+    faults = [(cell, why) for cell, why in cells_without_value(file, sheet.name) if _column(cell) <= last]
     if faults:
         named = ", ".join(f"{cell} ({why})" for cell, why in faults[:_NAMED]) + (", …" if len(faults) > _NAMED else "")
-        what = f"{place}: cells without a value in the sheet {sheet!r}, {len(faults):,} of them: {named}"
+        what = f"{place}: cells without a value in the sheet {sheet.name!r}, {len(faults):,} of them: {named}"
         advice = "they would be read as empty: correct or empty them; formulas are calculated when Excel saves the file"
         raise BadSource([f"{what}: {advice}"])
 
@@ -61,6 +63,16 @@ def _column(cell: str) -> int:
     return number
 
 
+def _named(rows: Iterable[Sequence[Value]], width: int, what: str) -> Iterator[Sequence[Value]]:
+    """The same rows. Raises BadSource where a value stands in a column without a name: it would be lost in silence."""
+    for row in rows:
+        if any(value != "" for value in row[width:]):
+            value = next(str(value) for value in row[width:] if value != "")
+            advice = "Name that column, empty it, or remove a title that stands above the names"
+            raise BadSource([f"{what} has {value!r} in a column without a name (its first row names them). {advice}"])
+        yield row
+
+
 def _texts(rows: Iterable[Sequence[Value]], width: int) -> Iterator[list[str]]:
     """The cells below the names; rows without any are what was left behind by deleting."""
     for row in rows:
@@ -70,9 +82,9 @@ def _texts(rows: Iterable[Sequence[Value]], width: int) -> Iterator[list[str]]:
 
 
 def _header(sheet: CalamineSheet, place: str) -> tuple[list[str], Iterator[Sequence[Value]]]:
-    """The names of the columns, and the rows below."""
+    """The names of the columns, in the first row that has any, and the rows below."""
     rows: Iterator[Sequence[Value]] = iter(sheet.iter_rows())
-    names = [_text(value) for value in next(rows, [])]
+    names = [_text(value) for value in next((row for row in rows if any(value != "" for value in row)), [])]
     while names and not names[-1]:
         names.pop()
     if not names:
