@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -112,6 +113,20 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     gc.enable()
+
+
+_MOST_PROCESSOR_S = 15.0
+"""Twice what the dearest test takes, on a busy machine."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A test that takes so much of a processor in this process is for `make long`, or has to be made cheaper."""
+    began = time.process_time()
+    yield
+    spent = time.process_time() - began
+    if spent > _MOST_PROCESSOR_S and not item.get_closest_marker("long") and "EXPLORE_FAULTS" not in os.environ:
+        pytest.fail(f"it took {spent:.0f} s of a processor; at most {_MOST_PROCESSOR_S:.0f} (tests/README.md)")
 
 
 @pytest.fixture(autouse=True)
