@@ -124,6 +124,7 @@ class ItemLife(Life):
     cancel = Move(("waiting", "held", "following"), "canceled", "its owner took it back")
     unpack = Move(("batched",), "canceled", "its owner took it back before the batch was sent")
     invalidate = Move(("succeeded",), "failed", "the class that its catalog declares doesn't take its answer")
+    revive = Move(("failed",), "succeeded", "the class that its catalog declares takes its answer by now")
     redo = Move(("failed", "canceled"), "redone", "somebody wants another try: a new item takes its place")
 
 

@@ -141,14 +141,15 @@ def _remember(directory: Path, kind: str) -> None:
     recipe = recipe_of(catalog)
     with opened(catalog, recipe) as source:
         diff = differences(
-            source.connection, source.rows, hashes(recipe), [], b"", Wanted(), key_faults=source.key_faults
+            source.connection, source.rows, hashes(recipe), [], (), Wanted(), key_faults=source.key_faults
         )
+        pieces = list(diff.entries())
     catalog_id = process.names().catalog(catalog.name)
     with process.database().transaction() as connection:
-        entries = diff.entries.copy()
-        entries["recipe"] = ledger.recipe_number(connection, catalog_id, hashes(recipe))
-        entries["state"] = memory.Came.OK
-        ledger.replace_entries(connection, catalog_id, memory.parts(entries))
+        for entries in pieces:
+            entries["recipe"] = ledger.recipe_number(connection, catalog_id, hashes(recipe))
+            entries["state"] = memory.Came.OK
+            ledger.replace_entries(connection, catalog_id, memory.parts(entries))
 
 
 def _plan(directory: Path, kind: str) -> None:

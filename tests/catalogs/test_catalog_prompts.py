@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from overnight_workers.catalogs import bounds
+from overnight_workers.catalogs import bounds, cells
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.prompt import BadTemplate, Null, Text
 from overnight_workers.catalogs.reading import parse_catalog
@@ -80,6 +80,74 @@ def test_a_rendering_that_takes_too_long_refuses_its_row(monkeypatch: pytest.Mon
     monkeypatch.setattr(bounds, "LONGEST_S", 0.0)
     with pytest.raises(BadRow, match="takes more than 0 s for this row"):
         Text("{% for a in range(100) %}{{ a }}{% endfor %}").render({}, {})
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{{ "%2000d" | format(1) }}',
+        '{{ "%*d" | format(2000, 1) }}',
+        '{{ "%.2000f" % 1.5 }}',
+        '{{ "%(a)s%(a)s%(a)s" % {"a": "x" * 500} }}',
+        '{{ "{:2000}".format(name) }}',
+        '{{ "{:{w}}".format(name, w=2000) }}',
+        '{{ "{a:.2000f}".format_map({"a": 1.5}) }}',
+        '{{ ("{:900}" * 2).format(1, 2) }}',
+        "{{ (name | e).center(2000) }}",
+        "{{ name | center(2000) }}",
+        "{{ [name] | map('center', 2000) | join }}",
+        "{{ name | attr('center')(2000) }}",
+        "{{ name.ljust(2000) }}",
+        "{{ name.zfill(2000) }}",
+        "{{ '\\t'.expandtabs(2000) }}",
+        "{{ ('x' * 100).replace('', 'y' * 100) }}",
+        "{{ ('x' * 100) | replace('x', 'y' * 100) }}",
+        "{{ ('x' * 100).join('y' * 100) }}",
+        "{{ (['x' * 100] * 20) | join }}",
+        "{{ 'xxx'.translate({120: 'y' * 900}) }}",
+        "{{ (1).to_bytes(2000) }}",
+        "{{ name.encode() * 2000 }}",
+        "{{ name | indent(2000, true) }}",
+        "{{ [1] | batch(2000, 0) | list }}",
+        "{{ [1] | slice(2000) | list }}",
+        "{{ ('x ' * 100) | wordwrap(1, wrapstring='y' * 100) }}",
+        "{{ [1] | tojson(indent=2000) }}",
+        "{% set a = [0] * 50 %}{% set b = a.extend(a) %}{% set b = a.extend(a) %}{{ a }}",
+        "{% set n = namespace(a=[1]) %}{% for i in range(9) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a }}",
+        "{{ ([[0] * 10] * 20) | sum(start=[]) }}",
+    ],
+)
+def test_what_would_fill_the_memory_refuses_its_row(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_CHARACTERS", 1_000)
+    with pytest.raises(BadRow, match="more than 1,000 characters"):
+        Text(template).render({"name": "x"}, {})
+
+
+def test_a_number_with_more_places_than_any_prompt_needs_refuses_its_row() -> None:
+    with pytest.raises(BadRow, match="more than 1,000,000 bits"):
+        Text("{{ 1.5 | round(9999999, 'ceil') }}").render({}, {})
+    with pytest.raises(BadRow, match="is no number"):
+        Text("{{ price | int }}").render({"price": "1e9999"}, {})
+    assert Text("{{ price | int }}").render({"price": "1e3"}, {}) == "1000"
+    for declared, text in (("decimal", "1e9999"), ("json", "[1e9999]")):
+        with pytest.raises(BadRow, match=f"is no {declared}"):
+            cells.value_of("price", text, declared)
+
+
+def test_what_formats_pads_and_joins_is_rendered_as_jinja_does() -> None:
+    template = (
+        '{{ "%5.1f|%-4s|%s" | format(2.25, name, name) }} {{ "%(a)s" % {"a": name} }}'
+        ' {{ "{:>4}{a}".format(name, a=1) }}'
+        ' {{ "{a:03d}".format_map({"a": 7}) }} {{ name | center(5) }}{{ name.rjust(3) }}'
+        ' {{ ["b", "a"] | sort | join("+") }}'
+        ' {{ [{"n": "c"}, {"n": "d"}] | join(", ", attribute="n") }} {{ name | replace("x", "y") }}'
+        ' {{ [1, 2, 3] | batch(2, 0) | list }} {{ [1, 2] | sum }} {{ 2.345 | round(2) }} {{ ", ".join(["p", "q"]) }}'
+        ' {{ "a b c" | wordwrap(1) | replace("\n", "/") }} {{ ("a\nb" | indent(2)) }} {{ 7 % 4 }}'
+        ' {{ ("{}" | e).format("<") }}'
+    )
+    assert Text(template).render({"name": "x"}, {}) == (
+        "  2.2|x   |x x    x1 007   x    x a+b c, d y [[1, 2], [3, 0]] 3 2.35 p, q a/b/c a\n  b 3 &lt;"
+    )
 
 
 def test_loops_macros_and_joined_texts_are_rendered_as_jinja_does() -> None:

@@ -12,7 +12,7 @@ MOVES = [pytest.param(life, move, id=f"{life.noun}-{move.name}") for life in LIV
 BY_NOUN = [pytest.param(life, id=life.noun) for life in LIVES]
 # Who may leave a final state: an operator's word, or a fact that arrives late.
 OUT_OF_FINAL = {
-    "item": {"invalidate": {"succeeded"}, "redo": {"failed", "canceled"}},
+    "item": {"invalidate": {"succeeded"}, "revive": {"failed"}, "redo": {"failed", "canceled"}},
     "batch": {},
     "submission": {"open": {"lost", "void"}, "finish": {"lost", "void"}},
     "delivery": {"replay": {"dead", "delivered"}, "acknowledge": {"dead"}},

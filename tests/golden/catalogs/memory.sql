@@ -1,17 +1,17 @@
 -- What ledger/catalogs/memory.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _joined, 1 of 2: The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded.
--- value_1 = 1
+-- value_1 = 1, value_2 = 1, value_3 = 1
 SELECT entries
 FROM catalog_memory
-WHERE catalog_id = :value_1
+WHERE catalog_id = :value_1 AND part BETWEEN :value_2 AND :value_3
 ORDER BY part;
 
 -- _joined, 2 of 2: The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded.
--- value_1 = 1
+-- value_1 = 1, value_2 = 1, value_3 = 1
 SELECT entries
 FROM catalog_planned
-WHERE run_id = :value_1
+WHERE run_id = :value_1 AND part BETWEEN :value_2 AND :value_3
 ORDER BY part;
 
 -- catalog_id: The catalog's number; None when nothing of it was ever run.

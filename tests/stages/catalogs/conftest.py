@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.reading import read_catalog
 from overnight_workers.catalogs.runs import advancing, planning
 from overnight_workers.catalogs.runs.beginning import begin
@@ -71,6 +72,10 @@ class Enriched:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows({"sku": key, **cells} for key, cells in rows.items())
+
+    def read(self) -> Catalog:
+        """Its declaration, read."""
+        return read_catalog(self.directory / "shop.toml")
 
     def plan(self, **wish: Any) -> dict[str, Any]:
         """What a run that began now would send."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from overnight_workers.catalogs.reading import read_catalog
-from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.runs import advancing, planning
 from overnight_workers.catalogs.validating import class_of
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_trying import tried
@@ -89,6 +89,50 @@ def test_answers_that_their_class_refuses_stop_the_pilot(catalog: Enriched) -> N
     assert "the pilot has 20 problems in 20 rows" in str(run.reason)
     assert catalog.sent == 20
     assert "no answer is good enough" in (catalog.directory / "shop.problems.html").read_text()
+
+
+def test_answers_that_a_milder_class_takes_are_published_and_not_bought_again(catalog: Enriched) -> None:
+    declare(catalog, REFUSES_ALL)
+    catalog.write(shop(3))
+    assert catalog.run().state == "complete"
+    assert problems(catalog) == ["invalid_output"] * 3
+    bought = catalog.sent
+    assert catalog.plan()["send"] == 0
+    assert catalog.plan(retry_failed=True)["reasons"]["failed"]["rows"] == 3
+
+    declare(catalog, PLAIN)
+    for wish in ({}, {"retry_failed": True}):
+        planned = catalog.plan(**wish)
+        assert planned["reasons"]["valid"]["words"] == "answered before, and valid by now"
+        assert (planned["send"], planned["usd"], planning.why_ask(catalog.read(), planned)) == (3, "0", None)
+    assert {row["state"] for row in catalog.service.ledger.fetch_all("SELECT state FROM item")} == {"failed", "redone"}
+    assert catalog.run().state == "complete"
+
+    assert catalog.sent == bought
+    assert problems(catalog) == [""] * 3
+    assert all(row["title"] for row in catalog.published())
+    assert catalog.plan()["send"] == 0
+
+
+def test_what_stopped_the_pilot_is_taken_from_a_milder_class_by_the_next_run(catalog: Enriched) -> None:
+    declare(catalog, REFUSES_ALL, more="[pilot]\nrows = 20")
+    catalog.write(shop(30))
+    assert catalog.run().state == "stopped"
+    assert catalog.sent == 20
+    declare(catalog, PLAIN)
+    assert catalog.run().state == "complete"
+    assert catalog.sent == 30
+    assert problems(catalog) == [""] * 30
+
+
+def test_answers_to_another_schema_are_not_revived(catalog: Enriched) -> None:
+    declare(catalog, REFUSES_ALL)
+    catalog.write(shop(2))
+    catalog.run()
+    declare(catalog, PLAIN.replace("stars: int", "stars: int\n    color: str"))
+    assert set(catalog.plan()["reasons"]) == {"schema"}
+    declare(catalog, REFUSES_ALL + "# in other words")
+    assert catalog.plan()["send"] == 0
 
 
 def test_in_a_lane_that_encrypts_what_the_class_says_lies_encrypted_and_is_read(

@@ -56,6 +56,20 @@ def test_rows_of_every_length_are_tried_and_the_same_ones_each_time(catalog: Enr
     assert catalog.sent == 5
 
 
+def test_few_rows_have_one_of_the_longest_tenth_among_them(catalog: Enriched) -> None:
+    rows = shop(200)
+    for at, cells in enumerate(rows.values()):
+        cells["maker"] = "Acme " * (200 if at >= 180 else 1)
+    catalog.write(rows)
+    declared = catalog.read()
+    with opened(declared, recipe_of(declared)) as source:
+        for wanted in (1, 2, 5, 9, 40):
+            chosen = trying.choose(declared, source, wanted)
+            assert len(chosen.items) == wanted
+            assert len(trying.asked(chosen.items[-1].params)) > 900
+        assert len(trying.choose(declared, source, 1_000).items) == 200
+
+
 def sum_of(document: dict[str, Any]) -> str:
     return f"{sum(Decimal(row['cost_usd']) for row in document['rows']):f}"
 

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.catalogs import answers, invalidating, memory, published, reports, runs, schedules
+from overnight_models.ledger.catalogs import (
+    answers,
+    invalidating,
+    memory,
+    published,
+    reports,
+    reviving,
+    runs,
+    schedules,
+)
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
 from overnight_models.ledger.operators.purge import catalogs as purged_catalogs
@@ -39,7 +48,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert run_id is not None
     assert runs.begin(connection, catalog_id, path="shop.toml", declaration="", wish="{}") is None
     assert runs.claim(connection, run_id, 1, "a test")
-    assert runs.keep_plan(connection, run_id, 1, plan="{}", recipe=1, parts={0: ENTRY})
+    assert runs.keep_plan(connection, run_id, 1, plan="{}", recipe=1, groups=[{0: ENTRY}])
     assert memory.planned(connection, run_id) == ENTRY
     assert runs.move(connection, run_id, 1, CATALOG_RUN.ask, reason="much")
     assert runs.to_be_advanced(connection) == []
@@ -57,6 +66,8 @@ def ask_catalogs(connection: Connection) -> None:
     answers.verdicts(connection, "r")
     answers.groups(connection, "r")
     assert invalidating.invalidate(connection, {10**12: "not of the class"}) == 0
+    assert reviving.invalid(connection, "shop") == reviving.invalid(connection, "shop", run="r") == []
+    assert reviving.revive(connection, [10**12]) == 0
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     published.page(connection, "r", only_problems=True, after=0)

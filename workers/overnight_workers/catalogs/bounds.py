@@ -25,6 +25,8 @@ MOST_CHARACTERS: Final = 32_000_000
 """Of a prompt: no request takes more bytes."""
 _MOST_BITS: Final = 1_000_000
 """Of a whole number."""
+ITEM_BYTES: Final = 8
+"""Of a list: an item takes the room of so many characters."""
 _LOOKS_EVERY: Final = 16
 _STEP, _TURNS, _JOINED = "overnight_step", "overnight_turns", "overnight_joined"
 
@@ -48,34 +50,43 @@ class Bounds:
 
 def whole(pieces: Iterable[str]) -> str:
     """The text of all pieces. Raises BadRow when it is longer than any prompt."""
-    return "".join(_counted(pieces))
-
-
-def _counted(pieces: Iterable[str]) -> Iterator[str]:
+    parts: list[str] = []
     characters = 0
     for piece in pieces:
         characters += len(piece)
-        _check_length(characters)
-        yield piece
+        if characters > MOST_CHARACTERS:
+            check_length(characters)
+        parts.append(piece)
+    return "".join(parts)
 
 
-def _check_length(characters: int) -> None:
+def check_length(characters: int) -> None:
+    """Raise BadRow for more than any prompt has."""
     if characters > MOST_CHARACTERS:
         raise BadRow(f"the template makes a text or list of more than {MOST_CHARACTERS:,} characters of this row")
 
 
+def check_bits(bits: int) -> None:
+    """Raise BadRow for a whole number that is larger than any prompt needs."""
+    if bits > _MOST_BITS:
+        raise BadRow(f"the template makes a number of more than {_MOST_BITS:,} bits of this row")
+
+
 def check_operands(operator: str, left: object, right: object) -> None:
     """Raise BadRow where `+`, `*` or `**` would make what no prompt needs, before it is made."""
-    sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
+    sizes = [_bytes_of(side) for side in (left, right) if isinstance(side, (str, bytes, list, tuple))]
     numbers = [side for side in (left, right) if isinstance(side, int)]
     if operator == "+" and len(sizes) > 1:
-        _check_length(sum(sizes))
+        check_length(sum(sizes))
     elif operator == "*" and sizes and numbers:
-        _check_length(sizes[0] * numbers[0])
+        check_length(sizes[0] * numbers[0])
     elif len(numbers) > 1:
         bits = [number.bit_length() for number in numbers]
-        if (bits[0] * max(numbers[1], 0) if operator == "**" else sum(bits)) > _MOST_BITS:
-            raise BadRow(f"the template makes a number of more than {_MOST_BITS:,} bits of this row")
+        check_bits(bits[0] * max(numbers[1], 0) if operator == "**" else sum(bits))
+
+
+def _bytes_of(side: str | bytes | list[object] | tuple[object, ...]) -> int:
+    return len(side) * (ITEM_BYTES if isinstance(side, (list, tuple)) else 1)
 
 
 class Bounded(NodeTransformer):

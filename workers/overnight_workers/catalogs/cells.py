@@ -21,6 +21,8 @@ from overnight_workers.catalogs.faults import BadRow
 DECIMALS: Final = re.compile(r"decimal\((\d+)\)")
 _PATTERN: Final = re.compile(r"[\[*?]")
 _FORMAT: Final = re.compile(r"(date|datetime)\((.+)\)")
+_MOST_DIGITS: Final = 4_300
+"""Of a number, as Python itself has it for whole ones."""
 _YES: Final = ("true", "t", "yes", "y", "on", "1")
 _NO: Final = ("false", "f", "no", "n", "off", "0")
 
@@ -201,12 +203,23 @@ def value_of(column: str, text: str, declared: str | None) -> object:
         raise BadRow(f"{column} is {text[:40]!r}, which is no {declared}", column=column) from error
 
 
+def decimal_of(text: str) -> Decimal:
+    """A number as it is written. Raises ValueError and InvalidOperation.
+
+    1e999999999 is one of the numbers that it doesn't take: written with all of its digits it fills the memory.
+    """
+    number = Decimal(text)
+    if number.is_finite() and abs(number.adjusted()) > _MOST_DIGITS:
+        raise ValueError(text)
+    return number
+
+
 def _read(text: str, declared: str) -> object:
     match declared:
         case "integer":
             return int(text)
         case "decimal":
-            return Decimal(text)
+            return decimal_of(text)
         case "boolean":
             if text not in ("true", "false"):
                 raise ValueError(text)
@@ -216,4 +229,4 @@ def _read(text: str, declared: str) -> object:
         case "datetime":
             return datetime.fromisoformat(text)
         case _:
-            return json.loads(text, parse_float=Decimal)
+            return json.loads(text, parse_float=decimal_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,8 @@ class Reason(IntEnum):
     PROMPT = 5
     PARAMETERS = 6
     FAILED = 7
+    VALID = 8
+    """Its answer was of no use, and is by now: it is taken, and costs nothing."""
     LEFT = 20
     """It was sent by an older recipe, and only new and changed rows are wanted."""
     USELESS = 21
@@ -55,6 +57,7 @@ _WORDS: Final = {
     Reason.PROMPT: "prompt changed",
     Reason.PARAMETERS: "parameters changed",
     Reason.FAILED: "failed last time",
+    Reason.VALID: "answered before, and valid by now",
     Reason.LEFT: "left with their older prompt",
     Reason.USELESS: "without a useful answer last time",
     Reason.REFUSED: "refused last time",
@@ -78,6 +81,8 @@ class Wanted:
     failed_before: tuple[bytes, ...] = ()
     """Hashes of rows that failed in some run: with `retry_failed` also those that the memory doesn't know, since the
     run was stopped."""
+    valid_by_now: Collection[tuple[bytes, bytes]] = ()
+    """Rows whose answer was of no use, and is by now: the row's hash, and half the hash of what was sent."""
     new_only: bool = False
     """Rows that an older recipe sent stay as they are."""
     is_partial: bool = False
@@ -92,8 +97,8 @@ class Diff:
     """Of the source, times its variants."""
     reasons: dict[Reason, int]
     """How many rows for each."""
-    entries: Entries
-    """Those that are sent or gone: the reason is their `state`."""
+    connection: DuckDBPyConnection = field(repr=False)
+    """In which rows are judged, while it is open."""
     same_by_another_recipe: Entries = field(repr=False)
     """Rows that render as before though the recipe changed; they aren't sent, and the memory takes the new number."""
 
@@ -102,13 +107,24 @@ class Diff:
         """How many are sent."""
         return sum(rows for reason, rows in self.reasons.items() if reason < Reason.LEFT)
 
+    def entries(self) -> Iterator[Entries]:
+        """Those that are sent or gone, a group of the memory's parts after the other: the reason is their `state`."""
+        for parts in memory.GROUPS:
+            yield memory.made(
+                self.connection.execute(f"""
+                    SELECT {memory.HALVES}, input, coalesce(sent, 0) AS sent, reason AS state FROM judged
+                    WHERE (reason < {Reason.LEFT} OR reason = {Reason.GONE})
+                      AND (n & 255::UHUGEINT)::UTINYINT BETWEEN {parts[0]} AND {parts[-1]}
+                """).fetchnumpy()
+            )
+
 
 def differences(
     connection: DuckDBPyConnection,
     rows: Rows,
     hashes: Hashes,
     kept: Sequence[KeptRecipe],
-    known: bytes,
+    known: Iterable[bytes],
     wanted: Wanted,
     *,
     key_faults: Callable[[], list[str]],
@@ -116,13 +132,13 @@ def differences(
     """What differs from last time.
 
     rows: of the source, in that connection.
-    kept: the recipes that the memory's entries name. known: the memory.
+    kept: the recipes that the memory's entries name. known: the memory, in pieces.
     key_faults: names the rows whose keys are wrong; called when there are any.
 
     Raises BadSource when a key is null or stands twice.
     """
     connection.execute(f"CREATE OR REPLACE TABLE seen AS SELECT {rows.hash} AS n, {rows.input} AS input {rows.source}")
-    memory.register(connection, "memory", memory.entries(known))
+    memory.load(connection, "memory", (memory.with_valid(piece, wanted.valid_by_now) for piece in known))
     connection.execute("CREATE OR REPLACE TABLE recipe (number USMALLINT, reason UTINYINT, is_comparable BOOLEAN)")
     connection.executemany(
         "INSERT INTO recipe VALUES (?, ?, ?)",
@@ -138,7 +154,7 @@ def differences(
             LEFT JOIN recipe ON recipe.number = memory.recipe
         ) WHERE reason <> {Reason.UNCHANGED}
     """)
-    total = _checked(connection, memory.entries(known), wanted, key_faults)
+    total = _checked(connection, wanted, key_faults)
     same = _rendered_alike(
         connection, rows, [recipe for recipe in kept if _compared(recipe, hashes)[0] == Reason.PROMPT], hashes, wanted
     )
@@ -150,31 +166,30 @@ def differences(
     gone = 0 if wanted.is_partial else _note_gone(connection)
     if gone:
         reasons[Reason.GONE] = gone
-    return Diff(total, _limited(connection, reasons, wanted), _to_send(connection), same)
+    return Diff(total, _limited(connection, reasons, wanted), connection, same)
 
 
-def _checked(
-    connection: DuckDBPyConnection, known: Entries, wanted: Wanted, key_faults: Callable[[], list[str]]
-) -> int:
+def _checked(connection: DuckDBPyConnection, wanted: Wanted, key_faults: Callable[[], list[str]]) -> int:
     """How many rows there are; makes the table `gone`. Raises BadSource for keys that are null, or stand twice.
 
-    known: the memory. Each key stands there once, so keys that it knows are counted and not compared.
+    In the memory each key stands once, so keys that it knows are counted and not compared.
     """
     # with retries only, new rows aren't among the judged
     unknown = f"(SELECT n FROM seen ANTI JOIN (SELECT {memory.HASH} AS n FROM memory) USING (n))"
     new = unknown if wanted.retry_failed else f"(SELECT n FROM judged WHERE reason = {Reason.NEW})"
     ((rows, nulls),) = connection.execute(f"SELECT count(*), count(*) FILTER (n IS NULL) FROM {new}").fetchall()
     distinct = _distinct(connection, new, rows)
-    seen = _sums(connection, "seen")
+    seen, known = _sums(connection, "SELECT n FROM seen"), _sums(connection, f"SELECT {memory.HASH} AS n FROM memory")
+    all_there = _are_all_there(seen, _sums(connection, f"SELECT n FROM {new}"), known)
     total = seen[0]
-    gone_ones = "WHERE false" if _are_all_there(seen, _sums(connection, new), known) else "ANTI JOIN seen USING (n)"
+    gone_ones = "WHERE false" if all_there else "ANTI JOIN seen USING (n)"
     connection.execute(f"""
         CREATE OR REPLACE TABLE gone AS
         SELECT n, input, sent FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory
         {gone_ones}
     """)
     ((gone,),) = connection.execute("SELECT count(*) FROM gone").fetchall()
-    twice = (rows - nulls - distinct) + (total - rows) - (len(known) - gone)
+    twice = (rows - nulls - distinct) + (total - rows) - (known[0] - gone)
     if nulls or twice:
         faults = key_faults() or [f"{nulls:,} rows have no key, and {twice:,} have that of another"]
         raise BadSource([*faults, "nothing was sent: each row needs a key of its own"])
@@ -193,22 +208,20 @@ def _distinct(connection: DuckDBPyConnection, hashes: str, rows: int) -> int:
 
 
 def _sums(connection: DuckDBPyConnection, hashes: str) -> tuple[int, int, int]:
-    """How many hashes there are, and the sums of their halves. hashes: a table or query of `n`."""
+    """How many hashes there are, and the sums of their halves. hashes: a query of `n`."""
     ((rows, low, high),) = connection.execute(
         "SELECT count(*), coalesce(sum(low::HUGEINT), 0), coalesce(sum(high::HUGEINT), 0)"
-        f" FROM (SELECT {memory.HALVES} FROM {hashes})"
+        f" FROM (SELECT {memory.HALVES} FROM ({hashes}))"
     ).fetchall()
     return rows, low, high
 
 
-def _are_all_there(seen: tuple[int, int, int], new: tuple[int, int, int], known: Entries) -> bool:
+def _are_all_there(seen: tuple[int, int, int], new: tuple[int, int, int], known: tuple[int, int, int]) -> bool:
     """Whether the rows that the memory knows are all of its entries, each once: without a second join.
 
-    Their number and the sums of their hashes say so, modulo 2**64; MD5s with the same sums are no accident.
+    Their number and the sums of their hashes say so; MD5s with the same sums are no accident.
     """
-    rows, low, high = (of_seen - of_new for of_seen, of_new in zip(seen, new, strict=True))
-    sums = ((low - int(known["low"].sum())) & memory.FULL, (high - int(known["high"].sum())) & memory.FULL)
-    return rows == len(known) and sums == (0, 0)
+    return all(of_seen - of_new == of_known for of_seen, of_new, of_known in zip(seen, new, known, strict=True))
 
 
 def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
@@ -234,7 +247,10 @@ def _judged(wanted: Wanted) -> str:
     """
     if wanted.retry_failed:
         unknown = f"({judged}) = {Reason.NEW} AND seen.n IN (SELECT n FROM failed_before)"
-        return f"CASE WHEN ({judged}) = {Reason.FAILED} OR ({unknown}) THEN {Reason.FAILED} ELSE {Reason.UNCHANGED} END"
+        return f"""
+            CASE WHEN ({judged}) = {Reason.VALID} THEN {Reason.VALID}
+                 WHEN ({judged}) = {Reason.FAILED} OR ({unknown}) THEN {Reason.FAILED} ELSE {Reason.UNCHANGED} END
+        """
     return judged
 
 
@@ -243,6 +259,7 @@ def _of_state(wanted: Wanted) -> str:
     again = (Came.FAILED, Came.USELESS) if wanted.retry_failed else (Came.FAILED,)
     return f"""
         CASE WHEN memory.state IN ({", ".join(str(int(state)) for state in again)}) THEN {Reason.FAILED}
+             WHEN memory.state = {Came.VALID} THEN {Reason.VALID}
              WHEN memory.state = {Came.USELESS} THEN {Reason.USELESS}
              WHEN memory.state = {Came.REFUSED} THEN {Reason.REFUSED}
              WHEN memory.state = {Came.UNSENT} THEN {Reason.UNSENT}
@@ -307,12 +324,3 @@ def _limited(connection: DuckDBPyConnection, reasons: dict[Reason, int], wanted:
     return {Reason(reason): n for reason, n in counted} | {
         reason: n for reason, n in reasons.items() if reason >= Reason.LEFT
     }
-
-
-def _to_send(connection: DuckDBPyConnection) -> Entries:
-    return memory.made(
-        connection.execute(f"""
-            SELECT {memory.HALVES}, input, coalesce(sent, 0) AS sent, reason AS state
-            FROM judged WHERE reason < {Reason.LEFT} OR reason = {Reason.GONE}
-        """).fetchnumpy()
-    )

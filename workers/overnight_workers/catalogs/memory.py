@@ -7,7 +7,7 @@ of it (1). MD5 and not a function of the engine, which may change with its versi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,8 @@ HALVES: Final = f"(n & {FULL}::UHUGEINT)::UBIGINT AS low, (n >> 64)::UBIGINT AS 
 """Of `n`, in SQL, for numpy, which has no integers of 16 bytes."""
 
 
+GROUPS: Final = tuple(range(first, first + 16) for first in range(0, 256, 16))
+"""The memory's parts, as they are in this process's memory: some at a time."""
 _NOT_SENT: Final = bytes(8)
 
 
@@ -56,6 +58,8 @@ class Came(IntEnum):
     """The model refused: the same isn't asked again."""
     UNSENT = 5
     """It can't become a request as it is."""
+    VALID = 6
+    """Its answer was of no use, and is by now: it is taken, and costs nothing."""
 
 
 def first_half(text: str) -> str:
@@ -75,6 +79,21 @@ def made(columns: dict[str, NDArray[np.generic]]) -> Entries:
         if name in columns:
             filled[name] = columns[name]
     return filled
+
+
+def with_valid(known: bytes, valid: Collection[tuple[bytes, bytes]]) -> bytes:
+    """The same entries, with what is known of answers that are valid by now.
+
+    valid: of each, the row's hash and half the hash of what was sent.
+    """
+    if not valid:
+        return known
+    now = entries(known).copy()
+    for place in np.flatnonzero(now["state"] == Came.USELESS):
+        raw = now[place].tobytes()
+        if (raw[:16], raw[24:32]) in valid:
+            now["state"][place] = Came.VALID
+    return now.tobytes()
 
 
 class Learned:
@@ -101,6 +120,25 @@ def of_halves(given: Sequence[tuple[int, int, int]]) -> Entries:
     """Entries from `low`, `high` and `input` of each."""
     columns = np.array(given, dtype=np.uint64).reshape(-1, 3)
     return made({"low": columns[:, 0], "high": columns[:, 1], "input": columns[:, 2]})
+
+
+def load(connection: DuckDBPyConnection, name: str, pieces: Iterable[bytes]) -> None:
+    """Make entries a table of DuckDB, which keeps what is too much on disk. One piece is in memory at a time."""
+    columns = ", ".join(f"{column} {kind}" for column, kind in _KINDS.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+    for piece in pieces:
+        if piece:
+            register(connection, "piece", entries(piece))
+            connection.execute(f"INSERT INTO {name} SELECT * FROM piece")
+            connection.unregister("piece")
+
+
+_KINDS: Final = {
+    **dict.fromkeys(("low", "high", "input", "sent"), "UBIGINT"),
+    "recipe": "USMALLINT",
+    "run": "UINTEGER",
+    "state": "UTINYINT",
+}
 
 
 def register(connection: DuckDBPyConnection, name: str, given: Entries) -> None:
@@ -133,6 +171,13 @@ def parts(given: Entries) -> dict[int, bytes]:
 def halves(digest: bytes) -> tuple[int, int]:
     """An MD5 as `low` and `high`."""
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+def of_parts(given: Entries, some: range) -> Entries:
+    """Those of the entries that are in some parts, one after the other."""
+    part = given["low"] & np.uint64(0xFF)
+    chosen: Entries = given[(part >= some[0]) & (part <= some[-1])]
+    return chosen
 
 
 def merged(known: bytes, changed: Entries, gone: Entries | None = None) -> dict[int, bytes]:

@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from overnight_workers.catalogs import bounds, cells
+from overnight_workers.catalogs import bounds, cells, growth
 from overnight_workers.catalogs.faults import BadRow
 
 ROW: Final = "row"
@@ -66,11 +66,28 @@ class Row:
 class _Environment(SandboxedEnvironment):
     """Names after a dot are columns and keys first; methods are never text. Nothing grows beyond its bounds."""
 
-    intercepted_binops = frozenset({"+", "*", "**"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        bounds.check_operands(operator, left, right)
+        if operator != "%":
+            bounds.check_operands(operator, left, right)
+        elif isinstance(left, (str, bytes)):
+            growth.of_percent(left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, called: object, *args: object, **named: object) -> object:
+        given = list(args)
+        growth.check_method(called, given, named)
+        return super().call(context, called, *given, **named)
+
+    def wrap_str_format(self, value: object) -> Callable[..., str] | None:
+        """`format` and `format_map` of a text."""
+        if super().wrap_str_format(value) is None:
+            return None
+        text: str = value.__self__  # type: ignore[attr-defined]
+        if value.__name__ == "format_map":  # type: ignore[attr-defined]
+            return lambda named: growth.formatted(self, text, (), named)
+        return lambda *values, **named: growth.formatted(self, text, values, named)
 
     def getattr(self, obj: object, attribute: str) -> object:
         if type(obj) is Row:
@@ -188,6 +205,7 @@ def _finalized(value: object) -> object:
 
 def _to_json(value: object, indent: int | None = None) -> str:
     """JSON for a model to read; a null cell is null."""
+    bounds.check_length(growth.size_of(value) * max(indent or 1, 1))
     return cells.to_json(_without_nulls(value), indent=indent)
 
 
@@ -229,7 +247,7 @@ def _number(kind: Callable[[Any], object], name: str) -> Callable[..., object]:
 
 def _whole(value: SupportsInt | str) -> int:
     """As Jinja2 has it, without a float between: what is behind the point is left out."""
-    return int(Decimal(value.strip()) if isinstance(value, str) else value)
+    return int(cells.decimal_of(value.strip()) if isinstance(value, str) else value)
 
 
 def _environment() -> _Environment:
@@ -240,7 +258,7 @@ def _environment() -> _Environment:
         environment.filters.pop(name, None)
     for name in ("lipsum", "cycler", "joiner", "dict"):
         environment.globals.pop(name, None)
-    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default} | bounds.FILTERS
+    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default} | bounds.FILTERS | growth.FILTERS
     # findings/jinja-int-and-float-make-zero-of-any-text.sh, findings/jinja-truncate-leaves-five-characters-more.sh
     environment.filters |= {"int": _number(_whole, "int"), "float": _number(float, "float")}
     environment.policies["truncate.leeway"] = 0

@@ -173,12 +173,13 @@ def not_sent(connection: Connection, run: str, *, held: bool) -> list[int]:
     )
 
 
-_OF_CATALOG: Final = """
+OF_CATALOG: Final = """
     = ANY (ARRAY(
         SELECT run.id FROM run JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
         WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
     ))
 """
+"""The condition that a run's number is of a run of the catalog `:catalog`."""
 
 
 class FailedKey(NamedTuple):
@@ -206,7 +207,7 @@ def failed(
         connection,
         FailedKey,
         f"""
-        SELECT item.id, request.key FROM {items_of(NAMED if run else _OF_CATALOG, first=":after")}
+        SELECT item.id, request.key FROM {items_of(NAMED if run else OF_CATALOG, first=":after")}
         JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
         WHERE {ITEM.redo.where} AND outcome.problem <> ALL(:but)
           AND starts_with(request.key, 'catalog/') AND item.id > :after

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_value
 
-PARTS = 256
+PARTS: Final = 256
+ALL: Final = range(PARTS)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,20 @@ def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> in
     )
 
 
-def entries(connection: Connection, catalog_id: int) -> bytes:
-    """All entries of the memory, part by part."""
-    return _joined(connection, "SELECT entries FROM catalog_memory WHERE catalog_id = %s ORDER BY part", catalog_id)
+def entries(connection: Connection, catalog_id: int, parts: range = ALL) -> bytes:
+    """Entries of the memory, part by part. parts: of these only, one after the other."""
+    return _joined(
+        connection,
+        "SELECT entries FROM catalog_memory WHERE catalog_id = %s AND part BETWEEN %s AND %s ORDER BY part",
+        catalog_id,
+        parts,
+    )
+
+
+def has_entries(connection: Connection, catalog_id: int) -> bool:
+    """Whether the memory knows any row."""
+    sql = "SELECT EXISTS (SELECT FROM catalog_memory WHERE catalog_id = :catalog_id)"
+    return fetch_only_value(connection, bool, sql, catalog_id=catalog_id)
 
 
 def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int, bytes]) -> None:
@@ -107,15 +120,20 @@ def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int,
     )
 
 
-def planned(connection: Connection, run_id: int) -> bytes:
-    """All entries that a run was planned with."""
-    return _joined(connection, "SELECT entries FROM catalog_planned WHERE run_id = %s ORDER BY part", run_id)
+def planned(connection: Connection, run_id: int, parts: range = ALL) -> bytes:
+    """Entries that a run was planned with. parts: of these only, one after the other."""
+    return _joined(
+        connection,
+        "SELECT entries FROM catalog_planned WHERE run_id = %s AND part BETWEEN %s AND %s ORDER BY part",
+        run_id,
+        parts,
+    )
 
 
-def _joined(connection: Connection, sql: str, of: int) -> bytes:
+def _joined(connection: Connection, sql: str, of: int, parts: range) -> bytes:
     """The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded."""
     with driver_connection(connection).cursor(binary=True) as cursor:
-        cursor.execute(sql, [of])
+        cursor.execute(sql, [of, parts[0], parts[-1]])
         return b"".join(row[0] for row in cursor)
 
 

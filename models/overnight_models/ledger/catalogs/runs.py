@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -168,11 +168,11 @@ def release(connection: Connection, run_id: int, owner: int) -> None:
 
 
 def keep_plan(
-    connection: Connection, run_id: int, owner: int, *, plan: str, recipe: int, parts: Mapping[int, bytes]
+    connection: Connection, run_id: int, owner: int, *, plan: str, recipe: int, groups: Iterable[Mapping[int, bytes]]
 ) -> bool:
     """Keep what a run is to send, and why. False when the run isn't this process's any more.
 
-    parts: entries as in the memory, by part.
+    groups: entries as in the memory, by part; each part is in one group. Only one group is in memory at a time.
     """
     kept = execute(
         connection,
@@ -185,14 +185,15 @@ def keep_plan(
     )
     if kept:
         execute(connection, "DELETE FROM catalog_planned WHERE run_id = :id", id=run_id)
-        execute(
-            connection,
-            "INSERT INTO catalog_planned (run_id, part, entries)"
-            " SELECT :id, * FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[]))",
-            id=run_id,
-            parts=list(parts),
-            entries=list(parts.values()),
-        )
+        for parts in groups:
+            execute(
+                connection,
+                "INSERT INTO catalog_planned (run_id, part, entries)"
+                " SELECT :id, * FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[]))",
+                id=run_id,
+                parts=list(parts),
+                entries=list(parts.values()),
+            )
     return bool(kept)
 
 

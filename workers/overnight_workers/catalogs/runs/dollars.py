@@ -96,7 +96,14 @@ class Estimate:
 def estimated(catalog: Catalog, source: Opened, diff: Diff) -> dict[Reason, Estimate]:
     """What the rows of each reason will cost. The rows are judged in the source's connection."""
     reasons = [reason for reason in diff.reasons if reason < Reason.LEFT]
-    return {reason: _of(catalog, source, reason, diff.reasons[reason]) for reason in reasons}
+    return {
+        reason: _PAID if reason is Reason.VALID else _of(catalog, source, reason, diff.reasons[reason])
+        for reason in reasons
+    }
+
+
+_PAID: Final = Estimate(Dollars(0, 0, 0, "counted"), 0, 0, is_counted=True, why=None)
+"""Of rows whose answers are there."""
 
 
 def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from sqlalchemy import Connection
 
 from overnight_models.ledger.catalogs import answers, runs
 from overnight_models.ledger.catalogs import memory as ledger
@@ -14,7 +17,7 @@ from overnight_models.quantities import money
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Problem
 from overnight_workers import process
-from overnight_workers.catalogs import memory
+from overnight_workers.catalogs import memory, reviving
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
 from overnight_workers.catalogs.opened import opened
@@ -26,12 +29,22 @@ from overnight_workers.catalogs.runs.dollars import Dollars, Estimate, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
 from overnight_workers.catalogs.sinks import sink_of
 
+if TYPE_CHECKING:
+    from overnight_workers.catalogs.memory import Entries
+
 _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
 
 
 def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
-    """The plan of a run that would begin now: its rows, and the plan as JSON. Nothing is written and nothing sent.
+    """The plan of a run that would begin now. Nothing is written and nothing sent. Raises what `opened_plan` raises."""
+    with opened_plan(catalog, wish) as plan_:
+        return plan_
+
+
+@contextmanager
+def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, object]]]:
+    """The same, while its rows can be read: the difference, and the plan as JSON.
 
     Raises BadSource, and PermanentError where the sink can't be written.
     """
@@ -41,19 +54,29 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
     with process.database().transaction() as connection:
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
-        known = b"" if catalog_id is None else ledger.entries(connection, catalog_id)
+        has_memory = catalog_id is not None and ledger.has_entries(connection, catalog_id)
     wanted = Wanted(
         limit=wish.limit,
         retry_failed=wish.retry_failed,
         new_only=catalog.on_prompt_change == "new_only",
         is_partial=wish.where is not None,
+        valid_by_now=reviving.valid_by_now(catalog) if has_memory else (),
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
+        known = _known(catalog_id) if catalog_id is not None and has_memory else ()
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
-        return diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=bool(known))
+        yield diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=has_memory)
+
+
+def _known(catalog_id: int) -> Iterator[bytes]:
+    """The memory, some parts at a time. What is written meanwhile is of a run that ends: there is none."""
+    for parts in memory.GROUPS:
+        with process.database().transaction() as connection:
+            entries = ledger.entries(connection, catalog_id, parts)
+        yield entries
 
 
 def _failed_before(catalog: Catalog) -> tuple[bytes, ...]:
@@ -109,32 +132,46 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
             f"{reason['words']}: {reason['rows']:,} rows, about ${reason['usd']}" for reason in changed.values()
         )
         return f'{reasons_} (on_prompt_change = "new_only" or "all" decides it for good)'
-    share = document["send"] / max(document["rows"], 1)
-    if known and document["send"] > _FEW and share > catalog.ask_above:
+    send = document["send"] - reasons.get(Reason.VALID.name.lower(), {"rows": 0})["rows"]  # which cost nothing
+    share = send / max(document["rows"], 1)
+    if known and send > _FEW and share > catalog.ask_above:
         return f"{share:.0%} of the rows would be sent, ask_above is {catalog.ask_above:.0%}: about ${document['usd']}"
     return None
 
 
 def _keep(taken: TakenRun) -> None:
-    diff, document = made(taken.catalog, taken.wish)
-    with process.database().transaction() as connection:
+    with (
+        opened_plan(taken.catalog, taken.wish) as (diff, document),
+        process.database().transaction() as connection,
+    ):
         number = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
-        entries = diff.entries.copy()
-        entries["recipe"], entries["run"] = number, taken.run.number
         kept = runs.keep_plan(
             connection,
             taken.run.id,
             taken.owner,
             plan=orjson.dumps(document).decode(),
             recipe=number,
-            parts=memory.parts(entries),
+            groups=_parts(diff, number, taken.run.number),
         )
         taken.must(kept)
         alike = diff.same_by_another_recipe.copy()
         if len(alike):
             alike["recipe"] = number
-            merged = memory.merged(ledger.entries(connection, taken.run.catalog_id), alike)
-            ledger.replace_entries(connection, taken.run.catalog_id, merged)
+            _take_over(connection, taken.run.catalog_id, alike)
+
+
+def _take_over(connection: Connection, catalog_id: int, alike: Entries) -> None:
+    """The memory gets the new recipe's number for rows that aren't sent anew."""
+    for parts in memory.GROUPS:
+        merged = memory.merged(ledger.entries(connection, catalog_id, parts), memory.of_parts(alike, parts))
+        ledger.replace_entries(connection, catalog_id, merged)
+
+
+def _parts(diff: Diff, recipe: int, run: int) -> Iterator[dict[int, bytes]]:
+    """The entries of a plan, some parts at a time."""
+    for entries in diff.entries():
+        entries["recipe"], entries["run"] = recipe, run
+        yield memory.parts(entries)
 
 
 def _over_its_cap(catalog: Catalog, run_id: int, least_usd: Decimal) -> str | None:
@@ -147,7 +184,7 @@ def _over_its_cap(catalog: Catalog, run_id: int, least_usd: Decimal) -> str | No
     return f"it would cost {money(least)} at least, {which} leaves {money(left)}: raise it, or send less with --limit"
 
 
-def _document(catalog: Catalog, diff: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, Any]:
+def _document(catalog: Catalog, diff: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, object]:
     """A plan as JSON."""
     total = Dollars.sum(estimate.dollars for estimate in estimates.values())
     return {

@@ -7,6 +7,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
+import numpy as np
 import orjson
 from sqlalchemy import Connection
 
@@ -28,7 +29,7 @@ from overnight_workers.catalogs.report.document import Cause
 from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
-from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun
+from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun, planned
 from overnight_workers.catalogs.sinks import Answered, Publication, sink_of
 from overnight_workers.telemetry import logs
 
@@ -85,8 +86,10 @@ def publish(taken: TakenRun) -> Step:
     reach("before the memory is written")
 
     def remember(connection: Connection) -> None:
-        merged = memory.merged(ledger.entries(connection, taken.run.catalog_id), changed, gone)
-        ledger.replace_entries(connection, taken.run.catalog_id, merged)
+        for parts in memory.GROUPS:
+            known = ledger.entries(connection, taken.run.catalog_id, parts)
+            merged = memory.merged(known, memory.of_parts(changed, parts), memory.of_parts(gone, parts))
+            ledger.replace_entries(connection, taken.run.catalog_id, merged)
         ledger.forget_planned(connection, taken.run.id)
 
     return ending.end(taken, move, reason=reason, counts=counts, causes=causes, within=remember)
@@ -164,9 +167,8 @@ def _outcome(row: Answer) -> Outcome:
 
 
 def _gone(taken: TakenRun) -> Entries:
-    with process.database().transaction() as connection:
-        planned = memory.entries(ledger.planned(connection, taken.run.id))
-    gone: Entries = planned[planned["state"] == Reason.GONE]
+    pieces = map(memory.entries, planned(taken))
+    gone: Entries = np.concatenate([piece[piece["state"] == Reason.GONE] for piece in pieces])
     return gone
 
 
@@ -190,10 +192,8 @@ def _learn(taken: TakenRun, learned: Learned) -> None:
 
 def _entries(taken: TakenRun, learned: Learned) -> Entries:
     """The planned entries of rows that came back, with what came of them."""
-    with process.database().transaction() as connection:
-        planned = memory.entries(ledger.planned(connection, taken.run.id))
     with duck() as joining:
-        memory.register(joining, "planned", planned)
+        memory.load(joining, "planned", planned(taken))
         memory.register(joining, "came_back", learned.entries)
         return memory.made(
             joining.execute("""

@@ -16,7 +16,7 @@ from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Problem
 from overnight_producers import Item, Overnight, task
 from overnight_workers import process
-from overnight_workers.catalogs import memory, trying
+from overnight_workers.catalogs import memory, reviving, trying
 from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened, opened
@@ -25,7 +25,7 @@ from overnight_workers.catalogs.rows import Row, item_key, read_item_key
 from overnight_workers.catalogs.runs.capping import cap_of_a_run, check_row
 from overnight_workers.catalogs.runs.planning import hashes
 from overnight_workers.catalogs.runs.publishing import USELESS
-from overnight_workers.catalogs.runs.taken import AT_ONCE, TakenRun
+from overnight_workers.catalogs.runs.taken import AT_ONCE, TakenRun, planned
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ def enqueue(taken: TakenRun, *, max_rows: int | None = None) -> dict[str, int]:
     recipe = recipe_of(taken.catalog)
     with process.database().transaction() as connection:
         number = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe))
-        planned = memory.entries(ledger.planned(connection, taken.run.id))
     if number != taken.run.recipe:
         raise RecipeChanged(
             f"run {taken.run.name} was planned with another prompt, schema or model than its files have now:"
             " stop it and run the catalog again; what is answered is paid and kept"
         )
     _reserve(taken)
+    reviving.revive(taken.catalog)
     with opened(taken.catalog, recipe, taken.wish.where) as source:
-        memory.register(source.connection, "planned", planned)
+        memory.load(source.connection, "planned", planned(taken))
         _choose(source.connection, taken, max_rows)
         sender = _Sender(taken, source)
         sender.send(f"state <> {Reason.FAILED}", "deliver")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -10,10 +10,12 @@ import orjson
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
+from overnight_models.ledger.catalogs import memory as memory_ledger
 from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.states import Move
 from overnight_workers import process
+from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Catalog
 
 
@@ -101,6 +103,14 @@ class TakenRun:
         """Raise Taken when a move found that the run isn't this process's any more."""
         if not is_ours:
             raise Taken(f"run {self.run.name} is in other hands by now")
+
+
+def planned(taken: TakenRun) -> Iterator[bytes]:
+    """The entries that a run was planned with, some parts at a time."""
+    for parts in memory.GROUPS:
+        with process.database().transaction() as connection:
+            entries = memory_ledger.planned(connection, taken.run.id, parts)
+        yield entries
 
 
 AT_ONCE: Final = 20_000
