@@ -184,7 +184,9 @@ def _over_its_cap(catalog: Catalog, run_id: int, least_usd: Decimal) -> str | No
     return f"it would cost {money(least)} at least, {which} leaves {money(left)}: raise it, or send less with --limit"
 
 
-def _document(catalog: Catalog, diff: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, object]:
+def _document(
+    catalog: Catalog, diff: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool
+) -> dict[str, object]:
     """A plan as JSON."""
     total = Dollars.sum(estimate.dollars for estimate in estimates.values())
     return {
