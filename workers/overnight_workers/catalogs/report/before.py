@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
+from sqlalchemy import Connection
 
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import documents
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.operators import overview
@@ -32,7 +34,7 @@ log = logs.get(__name__)
 def note(catalog: Catalog, run: Run) -> None:
     """Draw rows and keep what they have in the sink now; done once a run, before its first answer is published."""
     with process.database().transaction() as connection:
-        if ledger.before(connection, run.id) is not None:
+        if _noted(connection, run) is not None:
             return
         drawn = ledger.draw(connection, run.name, rows=DRAWN)
     rows = [(tuple(orjson.loads(row.cells or "[]")), read_item_key(row.key)[1]) for row in drawn]
@@ -42,10 +44,19 @@ def note(catalog: Catalog, run: Run) -> None:
         ledger.note_before(connection, run.id, orjson.dumps(noted).decode())
 
 
+def _noted(connection: Connection, run: Run) -> str | None:
+    """What was kept. Without its encryption key the report shows no rows; the run's answers don't wait for it."""
+    try:
+        return ledger.before(connection, run.id)
+    except NoKey as error:
+        log.warning("rows that were drawn for the report can't be read", run=run.name, error=str(error))
+        return "[]"
+
+
 def with_now(catalog: Catalog, run: Run) -> list[dict[str, object]]:
     """The drawn rows with what they have in the sink now."""
     with process.database().transaction() as connection:
-        noted: list[dict[str, Any]] = orjson.loads(ledger.before(connection, run.id) or "[]")
+        noted: list[dict[str, Any]] = orjson.loads(_noted(connection, run) or "[]")
     there = in_sink(catalog, [(tuple(row["key"]), row["variant"]) for row in noted])
     return [row | {"now": there.get((tuple(row["key"]), row["variant"]))} for row in noted]
 
