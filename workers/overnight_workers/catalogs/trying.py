@@ -204,7 +204,7 @@ def tried(catalog: Catalog, chosen: Chosen) -> list[Tried]:
     ]
 
 
-def _tried(name: str, params: Mapping[str, Any], outcome: Outcome) -> Tried:
+def _tried(name: str, params: Mapping[str, object], outcome: Outcome) -> Tried:
     return Tried(
         name,
         asked(params),

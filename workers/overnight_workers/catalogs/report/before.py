@@ -104,9 +104,9 @@ def in_sink(catalog: Catalog, rows: Sequence[Named]) -> dict[Named, dict[str, ob
     return {_named(columns, row): _shown(columns, row) for row in stored}
 
 
-def _named(columns: Columns, row: dict[str, Any]) -> Named:
+def _named(columns: Columns, row: dict[str, object]) -> Named:
     variant = row.get(VARIANT) if columns.has_variants else None
-    return tuple(str(row[name]) for name in columns.key), variant
+    return tuple(str(row[name]) for name in columns.key), None if variant is None else str(variant)
 
 
 def _shown(columns: Columns, row: dict[str, object]) -> dict[str, object]:
