@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
+import overnight_models
 import overnight_producers
 import overnight_workers
 
 WORKERS = Path(overnight_workers.__file__).parent
 PRODUCERS = Path(overnight_producers.__file__).parent
+MODELS = Path(overnight_models.__file__).parent
+WIRE_WITHOUT_SQL = set((MODELS / "wire").glob("*.py")) - {
+    MODELS / f"wire/{name}.py" for name in ("inbox", "inbox_migrations")
+}
+"""An inbox is a table in a product's own database: one statement, and the migration that makes it."""
 ASK_OTHER_DATABASES = (WORKERS / "sandbox", WORKERS / "item_file.py", WORKERS / "catalogs")
 """The sandbox plays another company's server, an item file's keys are a file for as long as it is read, and a catalog's
 rows are a team's own: DuckDB reads its files, SQLAlchemy its tables."""
@@ -52,6 +58,17 @@ def test_no_string_has_sql() -> None:
     assert [
         f"{source.relative_to(WORKERS.parent)}:{line}"
         for source in sources()
+        for line, text in strings(source)
+        if SQL.search(text)
+    ] == []
+
+
+def test_beside_the_ledger_only_its_schema_and_the_inbox_of_products_have_sql() -> None:
+    allowed = [MODELS / part for part in ("ledger", "migrations", "tables", "states.py", "wire")]
+    assert [
+        f"{source.relative_to(MODELS)}:{line}"
+        for source in sorted(MODELS.rglob("*.py"))
+        if not any(source.is_relative_to(part) for part in allowed) or source in WIRE_WITHOUT_SQL
         for line, text in strings(source)
         if SQL.search(text)
     ] == []
