@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -64,7 +65,7 @@ class NoSetting(PermanentError):
     """The `options` of a URL hold something other than settings, which doesn't pass through a pooler."""
 
 
-class _Bounded(psycopg.Connection[Any]):
+class _Bounded(psycopg.Connection[tuple[object, ...]]):
     """A connection that doesn't wait for ever: what is on the way may be alive, and swallow what it should pass on.
 
     Then no keepalive and no timeout of the network sees anything, and Postgres can't say that it has ended a statement.
@@ -73,26 +74,28 @@ class _Bounded(psycopg.Connection[Any]):
     answer_within_s: float | None = None
     """Of one wait, for a statement, or for a part of a COPY; None: for ever."""
 
-    def wait(self, gen: Generator[Any, Any, T], *given: Any, **named: Any) -> T:
+    def wait(self, gen: PQGen[T], *given: Any, **named: Any) -> T:
         """As psycopg's. Raises psycopg.OperationalError, and is closed, when nothing comes for that long."""
         if self.answer_within_s is not None:
             gen = self._bounded(gen, self.answer_within_s)
         waited: T = super().wait(gen, *given, **named)
         return waited
 
-    def _bounded(self, gen: Generator[Any, Any, T], seconds: float) -> Generator[Any, Any, T]:
-        until, ready = time.monotonic() + seconds, None
-        while True:
-            try:
+    def _bounded(self, gen: PQGen[T], seconds: float) -> PQGen[T]:
+        until = time.monotonic() + seconds
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > until:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(
+                        f"no answer for {seconds:.0f} s, although the connection is open:"
+                        " is a pooler or a proxy frozen?"
+                    )
                 wanted = gen.send(ready)
-            except StopIteration as end:
-                return cast(T, end.value)
-            ready = yield wanted
-            if not ready and time.monotonic() > until:
-                self.pgconn.finish()
-                raise psycopg.OperationalError(
-                    f"no answer for {seconds:.0f} s, although the connection is open: is a pooler or a proxy frozen?"
-                )
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 class Connector:
