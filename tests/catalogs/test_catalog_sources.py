@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import xlsxwriter
 
+from overnight_workers.catalogs import new
 from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.sources import dialect, written
@@ -237,6 +238,32 @@ def test_the_named_file_is_read_and_no_other_whatever_its_name(tmp_path: Path, n
     assert read(tmp_path, path=f"{name}.{suffix}") == [("named",)]
 
 
+def test_lines_above_the_names_are_skipped_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "titled.csv").write_text("Our goods, November\n\nsku,name\n1,red\n2\n")
+    (fault,) = faults(tmp_path, path="titled.csv", skip_lines=2)
+    assert fault.startswith("titled.csv:5: the row has too few cells")
+    (tmp_path / "titled.csv").write_text("Our goods, November\n\nsku,name\n1,red\n2,blue\n")
+    assert columns_of(DeclaredSource(path="titled.csv", skip_lines=2), tmp_path, ()) == ("sku", "name")
+    assert read(tmp_path, path="titled.csv", skip_lines=2) == [("1", "red"), ("2", "blue")]
+    (fault,) = faults(tmp_path, path="titled.csv", skip_lines=7)
+    assert "titled.csv:8: it is empty" in fault
+    with xlsxwriter.Workbook(str(tmp_path / "titled.xlsx")) as book:
+        sheet = book.add_worksheet("goods")
+        for at, row in enumerate((("Our goods, November",), ("sku", "name"), ("1", "red"))):
+            sheet.write_row(at, 0, row)
+    assert read(tmp_path, path="titled.xlsx", skip_lines=1) == [("1", "red")]
+    assert columns_of(DeclaredSource(path="titled.xlsx", skip_lines=1), tmp_path, ()) == ("sku", "name")
+
+
+def test_a_first_line_that_tells_excel_the_separator_is_no_row(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"sep=|\r\nsku|name;x\r\n1|red;\r\n2|blue;\r\n")
+    source, doubts = new.source_of(str(tmp_path / "rows.csv"), encoding=None, separator=None)
+    assert (source.separator, source.skip_lines, doubts) == ("|", 1, ())
+    looked = new.look(source, doubts, rows=5)
+    assert (looked.columns, looked.preview) == (("sku", "name;x"), (("1", "red;"), ("2", "blue;")))
+    assert "skip_lines = 1\n" in new.written(looked, tmp_path / "catalogs" / "rows.toml")
+
+
 def test_a_table_that_begins_in_the_middle_of_a_sheet_is_read_from_there(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
         sheet = book.add_worksheet("goods")
@@ -259,7 +286,7 @@ def test_a_value_in_a_column_without_a_name_is_not_lost_in_silence(tmp_path: Pat
             sheet.write_row(at, 0, row)
     (fault,) = faults(tmp_path, path="titled.xlsx")
     assert "'name' in a column without a name" in fault
-    assert "remove a title" in fault
+    assert "skip_lines" in fault
 
 
 def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ class DeclaredSource(Part):
     """CSV and JSONL: as Python names it. Default: utf-8."""
     quote: Annotated[str, Field(max_length=1)] | None = None
     """CSV: what stands around cells; an empty text for none. Default: a double quote, doubled inside."""
+    skip_lines: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """CSV and Excel: lines above the names of the columns, such as a title. Default: none."""
     sheet: Given | None = None
     """Excel: which sheet. Default: the first."""
     query: Given | None = None
@@ -124,6 +126,7 @@ _OPTIONS_OF: Final = {
     "separator": ("csv",),
     "quote": ("csv",),
     "encoding": ("csv", "jsonl"),
+    "skip_lines": ("csv", "excel"),
     "sheet": ("excel",),
     "url": ("sql",),
     "url_variable": ("sql",),

@@ -48,15 +48,24 @@ class Looked:
     """Types that all the cells of a column look like; never taken without a person's word."""
 
 
-def source_of(data: str, *, encoding: str | None, separator: str | None) -> tuple[DeclaredSource, tuple[str, ...]]:
+def source_of(
+    data: str, *, encoding: str | None, separator: str | None, skip_lines: int | None = None
+) -> tuple[DeclaredSource, tuple[str, ...]]:
     """The declaration of a file or URL, and its doubts. A path begins from the current directory. Raises BadSource."""
-    plain = DeclaredSource(path=data)
+    plain = DeclaredSource(path=data, skip_lines=skip_lines)
     if plain.what == "jsonl":
         return plain.model_copy(update={"encoding": encoding}), ()
     if plain.what != "csv":
         return plain, ()
-    seen = dialect.find(files.place_of(plain, Path()), encoding=encoding, separator=separator)
-    said = {"separator": seen.separator, "encoding": seen.encoding, "quote": seen.quote}
+    seen = dialect.find(
+        files.place_of(plain, Path()), encoding=encoding, separator=separator, skip_lines=skip_lines or 0
+    )
+    said = {
+        "separator": seen.separator,
+        "encoding": seen.encoding,
+        "quote": seen.quote,
+        "skip_lines": seen.skip_lines or None,
+    }
     return plain.model_copy(update=said), seen.doubts
 
 
@@ -119,8 +128,8 @@ def written(looked: Looked, file: Path) -> str:
         "[source]",
         f"path = {_text(Path(path).as_posix() if not files.is_url(path) else path)}",
         *(
-            f"{name} = {_text(value)}"
-            for name in ("separator", "encoding", "quote")
+            f"{name} = {_text(value) if isinstance(value, str) else value}"
+            for name in ("skip_lines", "separator", "encoding", "quote")
             if (value := getattr(source, name)) is not None
         ),
         *_types_lines(looked),

@@ -27,6 +27,9 @@ def new(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="CSV: its encoding, where you know it.")] = None,
     separator: Annotated[str | None, typer.Option(help="CSV: what stands between cells; 'tab' for one.")] = None,
+    skip_lines: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="CSV, Excel: lines above the names of the columns.")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, max=100, help="Rows to show.")] = 5,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask: what was found out is right.")] = False,
 ) -> None:
@@ -41,7 +44,8 @@ def new(
     file = to or _free_file(_name(stem))
     if file.exists():
         raise PermanentError(f"{file} is there already: say --to FILE, or remove it")
-    source, doubts = making.source_of(data, encoding=encoding, separator="\t" if separator == "tab" else separator)
+    separator = "\t" if separator == "tab" else separator
+    source, doubts = making.source_of(data, encoding=encoding, separator=separator, skip_lines=skip_lines)
     looked = making.look(source, doubts, rows=rows)
     _show_looked(looked)
     if doubts and not yes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from overnight_models.quantities import several
 from overnight_workers.catalogs.declaration import Catalog, DeclaredSource
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.cli.console import OUT
@@ -30,7 +31,8 @@ _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "
 
 def dialect_words(source: DeclaredSource) -> str:
     """A source, and how it is read."""
-    what = f"{source.path or 'a query'} ({source.what})"
+    below = f", below {several(source.skip_lines, 'line')}" if source.skip_lines else ""
+    what = f"{source.path or 'a query'} ({source.what}{below})"
     if source.what != "csv":
         return what
     separator, quote = source.separator or ",", '"' if source.quote is None else source.quote

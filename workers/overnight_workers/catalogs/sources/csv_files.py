@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +30,26 @@ class CsvSource(Source):
     """A CSV file in UTF-8."""
 
     def __init__(
-        self, file: Path, columns: Sequence[str], separator: str, quote: str, named: str, *, new_line: str = ""
+        self,
+        file: Path,
+        columns: Sequence[str],
+        separator: str,
+        quote: str,
+        named: str,
+        *,
+        new_line: str = "",
+        skip_lines: int = 0,
     ) -> None:
-        """named: the file as people know it. new_line: what ends a row; empty: whatever ends the first."""
+        """named: the file as people know it. new_line: what ends a row; empty: whatever ends the first.
+
+        skip_lines: those above the names.
+        """
         self._file, self._named, self._given = file, named, tuple(columns)
         self._dialect = f"delim={literal(separator)}, quote={literal(quote)}, escape={literal(quote)}"
         if new_line:
             self._dialect += f", new_line={literal(new_line)}"
+        if skip_lines:
+            self._dialect += f", skip={skip_lines}"
         super().__init__(columns, self._scan_of(columns, ""))
 
     def _scan_of(self, columns: Sequence[str], more: str) -> str:
@@ -96,7 +110,7 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
     with opened(place) as source:
         beginning.write_bytes(source.read(_BEGINNING))
     text = decoded(beginning.read_bytes(), declared.encoding or "utf-8", place)
-    return tuple(header(io.StringIO(text, newline=""), separator, quote, place))
+    return tuple(header(io.StringIO(text, newline=""), separator, quote, place, declared.skip_lines or 0))
 
 
 def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
@@ -108,18 +122,19 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     separator, quote = _dialect(declared)
     file = as_utf8(place, declared.encoding or "utf-8", room, end=".csv")
     with file.open(encoding="utf-8", errors="replace", newline="") as text:
-        columns = header(text, separator, quote, place)
-    return CsvSource(file, columns, separator, quote, place)
+        columns = header(text, separator, quote, place, declared.skip_lines or 0)
+    return CsvSource(file, columns, separator, quote, place, skip_lines=declared.skip_lines or 0)
 
 
 def _dialect(declared: DeclaredSource) -> tuple[str, str]:
     return declared.separator or ",", '"' if declared.quote is None else declared.quote
 
 
-def header(text: Iterable[str], separator: str, quote: str, named: str) -> list[str]:
-    """The names of the columns: the first row. Raises BadSource."""
+def header(text: Iterable[str], separator: str, quote: str, named: str, skip_lines: int = 0) -> list[str]:
+    """The names of the columns: the first row below lines that are skipped. Raises BadSource."""
+    line = skip_lines + 1
     rows = csv.reader(
-        text,
+        islice(text, skip_lines, None),
         delimiter=separator,
         quotechar=quote or None,
         quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
@@ -127,11 +142,11 @@ def header(text: Iterable[str], separator: str, quote: str, named: str) -> list[
     try:
         names = next(rows, None)
     except csv.Error as error:
-        raise BadSource([f"{named}:1: the header can't be read: {error}"]) from error
+        raise BadSource([f"{named}:{line}: the header can't be read: {error}"]) from error
     if not names:
-        raise BadSource([f"{named}:1: it is empty: names of columns and rows are expected"])
+        raise BadSource([f"{named}:{line}: it is empty: names of columns and rows are expected (see `skip_lines`)"])
     try:
         check_names(names)
     except BadSource as error:
-        raise BadSource([f"{named}:1: {fault}" for fault in error.faults]) from error
+        raise BadSource([f"{named}:{line}: {fault}" for fault in error.faults]) from error
     return names

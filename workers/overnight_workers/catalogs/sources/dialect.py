@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from overnight_workers.catalogs.sources.files import opened
@@ -20,6 +21,7 @@ from overnight_workers.catalogs.sources.files import opened
 _LOOKED_AT: Final = 1 << 20
 """Bytes that are looked at for everything but UTF-8, which all of them have to be."""
 _SEPARATORS: Final = (",", ";", "\t", "|")
+_FOR_EXCEL: Final = re.compile(r"sep=(.)\r?\n")
 _ROWS: Final = 500
 _MANY: Final = 400
 """Bytes that aren't ASCII, from which on an encoding of two bytes a character is hardly mistaken for another."""
@@ -42,23 +44,29 @@ class Dialect:
     separator: str
     quote: str
     """Empty for none."""
+    skip_lines: int
+    """Above the names: 1 where the first line only tells Excel the separator (`sep=;`)."""
     doubts: tuple[str, ...]
     """Sentences for a person who knows the file; empty where it is plain."""
 
 
-def find(place: str, *, encoding: str | None = None, separator: str | None = None) -> Dialect:
-    """Look at a file. encoding, separator: what a person has said already. Raises BadSource when it can't be opened."""
+def find(place: str, *, encoding: str | None = None, separator: str | None = None, skip_lines: int = 0) -> Dialect:
+    """Look at a file. The others are what a person has said. Raises BadSource when it can't be opened."""
     with opened(place) as file:
         beginning = file.read(_LOOKED_AT)
         codec, doubts = (encoding, []) if encoding is not None else _encoding(beginning, _is_utf8(beginning, file))
     text = beginning.decode("utf-8-sig" if codec == "utf-8" else codec, errors="replace")
     if len(beginning) == _LOOKED_AT:
         text = text.rpartition("\n")[0]  # the last line is cut off
+    for_excel = _FOR_EXCEL.match(text)
+    if for_excel is not None:
+        skip_lines, separator = max(skip_lines, 1), separator or for_excel[1]
+    text = "".join(islice(io.StringIO(text, newline=""), skip_lines, None))
     if separator is None:
         separator, more = _separator(text)
         doubts += more
     quote, more = _quote(text, separator)
-    return Dialect(codec, separator, quote, tuple(doubts + more))
+    return Dialect(codec, separator, quote, skip_lines, tuple(doubts + more))
 
 
 def _is_utf8(beginning: bytes, rest: object) -> bool:

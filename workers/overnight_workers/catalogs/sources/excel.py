@@ -27,7 +27,8 @@ _WHOLE = 1e15
 def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
     """The columns. wanted: not asked, all of them are known."""
     place = place_of(declared, directory)
-    return tuple(_header(_sheet(declared, place, local(place, room, end=Path(place).suffix)), place)[0])
+    sheet = _sheet(declared, place, local(place, room, end=Path(place).suffix))
+    return tuple(_header(sheet, place, declared.skip_lines or 0)[0])
 
 
 def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
@@ -35,7 +36,7 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     place = place_of(declared, directory)
     file = local(place, room, end=Path(place).suffix)
     sheet = _sheet(declared, place, file)
-    columns, rows = _header(sheet, place)
+    columns, rows = _header(sheet, place, declared.skip_lines or 0)
     _refuse_cells_without_value(file, sheet, place, len(columns))
     rows = _named(rows, len(columns), f"{place}: the sheet {sheet.name!r}")
     return written.source_of(written.write(_texts(islice(rows, max_rows), len(columns)), columns, room), columns, place)
@@ -68,7 +69,7 @@ def _named(rows: Iterable[Sequence[Value]], width: int, what: str) -> Iterator[S
     for row in rows:
         if any(value != "" for value in row[width:]):
             value = next(str(value) for value in row[width:] if value != "")
-            advice = "Name that column, empty it, or remove a title that stands above the names"
+            advice = "Name it, empty it, or say by `skip_lines` how many rows stand above the names"
             raise BadSource([f"{what} has {value!r} in a column without a name (its first row names them). {advice}"])
         yield row
 
@@ -81,9 +82,9 @@ def _texts(rows: Iterable[Sequence[Value]], width: int) -> Iterator[list[str]]:
             yield texts + [""] * (width - len(texts))
 
 
-def _header(sheet: CalamineSheet, place: str) -> tuple[list[str], Iterator[Sequence[Value]]]:
+def _header(sheet: CalamineSheet, place: str, skip_lines: int) -> tuple[list[str], Iterator[Sequence[Value]]]:
     """The names of the columns, in the first row that has any, and the rows below."""
-    rows: Iterator[Sequence[Value]] = iter(sheet.iter_rows())
+    rows: Iterator[Sequence[Value]] = islice(sheet.iter_rows(), skip_lines, None)
     names = [_text(value) for value in next((row for row in rows if any(value != "" for value in row)), [])]
     while names and not names[-1]:
         names.pop()
