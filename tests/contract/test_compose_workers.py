@@ -38,8 +38,8 @@ def test_a_service_differs_from_the_one_of_a_single_host_in_where_its_servers_ar
 
 
 def test_one_service_builds_the_image_that_the_others_run() -> None:
-    assert [name for name, one in HERE.items() if "build" in one] == ["intake"]
-    assert {one["image"] for one in HERE.values()} == {"overnight"}
+    assert [name for name, service in HERE.items() if "build" in service] == ["intake"]
+    assert {service["image"] for service in HERE.values()} == {"overnight"}
 
 
 def test_the_example_names_every_variable() -> None:

@@ -27,12 +27,14 @@ from tests.ports import free_port
 from tests.waiting import wait_until
 
 PLACE = ROOT / "deploy" / "kubernetes"
-KINDS = [one for file in sorted(PLACE.glob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
-DEPLOYMENTS = {one["metadata"]["labels"]["part"]: one for one in KINDS if one["kind"] == "Deployment"}
-(JOB,) = [one for one in KINDS if one["kind"] == "Job"]
-(CONFIG,) = [one for one in KINDS if one["kind"] == "ConfigMap"]
+KINDS = [manifest for file in sorted(PLACE.glob("*.yaml")) for manifest in yaml.safe_load_all(file.read_text())]
+DEPLOYMENTS = {
+    manifest["metadata"]["labels"]["part"]: manifest for manifest in KINDS if manifest["kind"] == "Deployment"
+}
+(JOB,) = [manifest for manifest in KINDS if manifest["kind"] == "Job"]
+(CONFIG,) = [manifest for manifest in KINDS if manifest["kind"] == "ConfigMap"]
 PODS: dict[str, dict[str, Any]] = {
-    name: one["spec"]["template"]["spec"] for name, one in {**DEPLOYMENTS, "migrate": JOB}.items()
+    name: manifest["spec"]["template"]["spec"] for name, manifest in {**DEPLOYMENTS, "migrate": JOB}.items()
 }
 CONTAINERS: dict[str, dict[str, Any]] = {name: pod["containers"][0] for name, pod in PODS.items()}
 SECRETS = {"database-url", "redis-url", "anthropic-api-key", "flower-login", "links-database-url", "link-secret"}
@@ -45,7 +47,7 @@ def bytes_of(size: str) -> int:
 
 
 def environment(name: str) -> dict[str, Any]:
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in CONTAINERS[name]["env"]}
+    return {manifest["name"]: manifest.get("value", manifest.get("valueFrom")) for manifest in CONTAINERS[name]["env"]}
 
 
 def test_everything_of_a_single_host_is_there_but_the_servers() -> None:
@@ -72,8 +74,8 @@ def test_nobody_is_root_or_writes_outside_of_tmp_or_speaks_to_the_cluster(name: 
         "capabilities": {"drop": ["ALL"]},
     }
     assert (pod["enableServiceLinks"], pod["automountServiceAccountToken"]) == (False, False)
-    mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
-    volumes = {one["name"]: one for one in pod["volumes"]}
+    mounts = {manifest["mountPath"]: manifest for manifest in container["volumeMounts"]}
+    volumes = {manifest["name"]: manifest for manifest in pod["volumes"]}
     assert set(mounts) == {"/tmp", "/etc/overnight"}
     assert "emptyDir" in volumes[mounts["/tmp"]["name"]]
     assert mounts["/etc/overnight"]["readOnly"]
@@ -118,9 +120,11 @@ def test_there_is_one_beat_and_two_are_never_started_side_by_side() -> None:
 
 
 def test_selectors_are_the_labels_of_their_pods() -> None:
-    for one in DEPLOYMENTS.values():
-        assert one["spec"]["selector"]["matchLabels"] == one["spec"]["template"]["metadata"]["labels"]
-    services = {one["metadata"]["labels"]["part"]: one["spec"] for one in KINDS if one["kind"] == "Service"}
+    for manifest in DEPLOYMENTS.values():
+        assert manifest["spec"]["selector"]["matchLabels"] == manifest["spec"]["template"]["metadata"]["labels"]
+    services = {
+        manifest["metadata"]["labels"]["part"]: manifest["spec"] for manifest in KINDS if manifest["kind"] == "Service"
+    }
     assert set(services) == {"flower", "links"}
     for name, service in services.items():
         assert service["type"] == "ClusterIP"

@@ -225,9 +225,11 @@ class Settings:
         path = sources.config_path()
         return Published(socket.gethostname(), str(path.absolute()) if path.exists() else None, at.isoformat())
 
-    def require_urls(self) -> None:
-        """Raise BadSettings when it isn't known where Postgres and Redis are."""
-        if faults := [self._not_said(name) for name in ("database_url", "redis_url") if not getattr(self, name)]:
+    def require_urls(self, *names: str) -> None:
+        """Raise BadSettings when it isn't known where Postgres and Redis are, or which of the two is named."""
+        if faults := [
+            self._not_said(name) for name in names or ("database_url", "redis_url") if not getattr(self, name)
+        ]:
             raise BadSettings(faults)
 
     def _not_said(self, name: str) -> str:

@@ -1,1 +1,1 @@
-"""Reading the configuration, with every fault at once."""
+"""The parts of the configuration as values, and how they are read: with every fault at once."""

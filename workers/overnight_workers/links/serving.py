@@ -148,7 +148,7 @@ def build(reader: Reader) -> Starlette:
 def check() -> None:
     """Raises BadSettings where nothing could be answered."""
     secrets.current()
-    settings().require_urls()
+    settings().require_urls("database_url")
 
 
 def serve(host: str, port: int, *, tls: Sequence[str] = ()) -> None:
