@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+NANO_PER_DOLLAR: Final = 1_000_000_000
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
@@ -95,3 +97,10 @@ def money(nano: int) -> str:
 def cents(nano: int) -> str:
     """As `money`, to the cent from a dollar on."""
     return f"${Decimal(nano).scaleb(-9):,.2f}" if nano >= 1_000_000_000 else money(nano)
+
+
+def billed(nano: int, unpriced: int) -> str:
+    """A sum of money, and how many answers aren't in it because their model has no price."""
+    if not unpriced:
+        return money(nano)
+    return f"{money(nano)} + {unpriced:,} unknown" if nano else "unknown"

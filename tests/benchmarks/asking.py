@@ -19,8 +19,8 @@ from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.operators import item_list, overview, troubles
-from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators import item_list, item_views, overview, troubles
+from overnight_models.ledger.operators.item_views import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.ledger.submit import submit
@@ -292,4 +292,4 @@ def _status(connection: Connection) -> object:
 
 
 def _items(connection: Connection, wanted: Wanted) -> object:
-    return list(overview.items(connection, wanted, limit=20))
+    return list(item_views.items(connection, wanted, limit=20))

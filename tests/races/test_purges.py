@@ -10,6 +10,7 @@ import pytest
 
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.purge.group import Group, purge_group
 from overnight_models.ledger.operators.purge.wanted import Purge
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 SECRET = "pl4nt3d-of-acme"
 Json = dict[str, Any]
-TARGET = deliveries.Target(1, "", "shop")
+TARGET = Target(1, "", "shop")
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_what_is_being_delivered_is_kept_and_goes_when_it_was_taken(service: Ser
     collect()
     target = service.ledger.fetch_one("SELECT id, broker, queue FROM target")
     with ThreadPoolExecutor(1) as pool, process.database().transaction() as connection:
-        place = deliveries.Target(target["id"], target["broker"], target["queue"])
+        place = Target(target["id"], target["broker"], target["queue"])
         due = deliveries.claim(connection, place, limit=100, lease_s=60)
         assert len(due) == 20
         purging = pool.submit(purge, mine)

@@ -8,22 +8,31 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-_PROBES = ("doctor", "health")
+_ASKED_OFTEN = ("doctor", "health", "status")
+"""Commands that scripts and probes run every minute."""
 
 
-def main() -> None:
-    """Run the command line, where its packages are installed; probes without it, since they run every minute."""
+def _leave(code: int) -> NoReturn:
+    """End at once: everything is closed, and taking all modules apart costs a fifth of a probe."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(leave: Callable[[int], NoReturn] = _leave) -> None:
+    """Run the command line, where its packages are installed; without it what is asked every minute.
+
+    leave: ends the process of what is asked every minute; `sys.exit` for whoever calls this and stays.
+    """
     try:
-        if sys.argv[1:2] and sys.argv[1] in _PROBES:
+        if sys.argv[1:2] and sys.argv[1] in _ASKED_OFTEN:
             gc.disable()  # what is imported stays
-            from overnight_workers.operators.checkup_page import main as probe
-
-            code = probe(sys.argv[1], sys.argv[2:])
+            code = _short_way(sys.argv[1], sys.argv[2:])
             if code is not None:
-                _leave(code)
+                leave(code)
             gc.enable()
         # imports leave hardly any garbage, and looking for it took a sixth of a command's time
         gc.set_threshold(100_000, 20, 50)
@@ -40,6 +49,17 @@ def main() -> None:
     run()
 
 
+def _short_way(command: str, words: Sequence[str]) -> int | None:
+    """Run what is asked often; the exit code. None: these words are for the whole command line."""
+    if command == "status":
+        from overnight_workers.operators import status_page
+
+        return status_page.main(words)
+    from overnight_workers.operators import checkup_page
+
+    return checkup_page.main(command, words)
+
+
 def _is_printed(words: Sequence[str]) -> bool:
     """Print what needs no more than the base install. False: the words are another command's."""
     if words[:1] == ["schema"]:
@@ -54,10 +74,3 @@ def _is_printed(words: Sequence[str]) -> bool:
             inbox_printing.main(words[1:])
             return True
     return False
-
-
-def _leave(code: int) -> NoReturn:
-    """End at once: everything is closed, and taking all modules apart costs a fifth of a probe."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment, following, measure, names, recall
 from overnight_models.ledger.answer import Asked, locate
@@ -18,6 +17,7 @@ from overnight_models.ledger.bodies.encryption import writing_key
 from overnight_models.ledger.bodies.groups import READ_ALONE, READ_TOGETHER, Body, Place, write_groups
 from overnight_models.ledger.bodies.requests import TABLE, own_callback, own_text
 from overnight_models.ledger.cancel import cancel
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.measure import Wanted

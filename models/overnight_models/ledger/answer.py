@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger.bodies import answers, reasons
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import fetch_all, fetch_one, fetch_pairs, fetch_value, fitting
 from overnight_models.ledger.run_items import ORDER, items_of

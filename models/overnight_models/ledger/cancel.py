@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import following
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_value
 from overnight_models.states import ITEM

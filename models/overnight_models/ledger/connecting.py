@@ -21,29 +21,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.database_url import read_database_url
+from overnight_models.ledger.session_settings import LINK, options
 
 T = TypeVar("T")
-
-_LINK: Final[dict[str, object]] = {
-    "connect_timeout": 5,
-    "client_encoding": "utf8",
-    # a router that drops idle connections says nothing: without these, a statement would wait for many minutes
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-"""What libpq is told, unless the URL says something else."""
-
-_AT_THE_SERVER: Final = {
-    # a host that lost its network or its power says nothing either: without these, its locks and the sign that it
-    # lives stay for two hours
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
-"""The same for Postgres' end of the connection: times in seconds, the last in milliseconds."""
 
 _REFUSED: Final = ("startup parameter", "command-line options")
 """What PgBouncer and RDS Proxy say of `options`."""
@@ -107,8 +87,7 @@ class Connector:
     def __init__(self, url: str, settings: Mapping[str, str] | None = None) -> None:
         self.url = read_database_url(url)
         theirs = self.url.query.get("options")
-        ours = " ".join(f"-c {name}={value}" for name, value in {**_AT_THE_SERVER, **(settings or {})}.items())
-        self._options = f"{ours} {theirs}".strip() if isinstance(theirs, str) else ours
+        self._options = options(settings or {}, theirs if isinstance(theirs, str) else "")
         self._answer_within_s = _answer_within_s(self._options)
         self.is_pooled = False
         """Whether a pooler stands between; False before the first connection."""
@@ -168,7 +147,7 @@ class Connector:
 
 def defaults(url: URL) -> dict[str, object]:
     """What libpq is told beside the URL."""
-    return {name: value for name, value in _LINK.items() if name not in url.query}
+    return {name: value for name, value in LINK.items() if name not in url.query}
 
 
 def _answer_within_s(options: str) -> float | None:

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import psycopg
 from psycopg.rows import args_row
-from sqlalchemy import Connection
+
+from overnight_models.ledger.connection import Connection, PlainConnection
 
 R = TypeVar("R")
 Row = tuple[object, ...]
@@ -16,6 +17,8 @@ Row = tuple[object, ...]
 
 def driver_connection(connection: Connection) -> psycopg.Connection:
     """The psycopg connection beneath, for COPY and server-side cursors."""
+    if isinstance(connection, PlainConnection):
+        return connection.driver
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver

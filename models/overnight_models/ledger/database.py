@@ -21,6 +21,7 @@ from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.database_url import shown
 from overnight_models.ledger.presence import Presence, is_gone
 from overnight_models.ledger.rows import execute, fetch_only_value
+from overnight_models.ledger.session_settings import SETTINGS
 
 
 class DatabaseUnavailable(TransientError):
@@ -31,20 +32,6 @@ class DatabaseFull(DatabaseUnavailable):
     """Postgres answers and has no room on its disk: a person has to make some."""
 
 
-_SETTINGS: Final = {
-    "lock_timeout": "10000",
-    # what a host holds that is cut off behind a proxy, which keeps both ends of the connection alive
-    "idle_in_transaction_session_timeout": "60000",
-    "timezone": "UTC",
-    # how many rows wait or are due changes by the minute: a plan made for few would be quadratic for many
-    "plan_cache_mode": "force_custom_plan",
-    "jit": "off",
-    # the processors are for other processes' work: starting a second one for a query of milliseconds is dearer
-    "max_parallel_workers_per_gather": "0",
-    # rows are looked up by the thousand in tables of millions: by index, which on today's disks costs about 1
-    "random_page_cost": "1.1",
-}
-"""What Postgres is told in every session of ours; times in milliseconds."""
 _PLANNED_ONCE: Final = (
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)"
 )
@@ -76,7 +63,7 @@ class Database:
         presence_url: str | None = None,
         options: Mapping[str, object] | None = None,
     ) -> None:
-        self._connector = Connector(url, {"statement_timeout": str(int(statement_timeout_s * 1000)), **_SETTINGS})
+        self._connector = Connector(url, {"statement_timeout": str(int(statement_timeout_s * 1000)), **SETTINGS})
         self._name = name
         self._options = dict(options or {})
         self._engine: Engine | None = None

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import PARTITION_ITEMS, make_partitions
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_only, fetch_only_value, fetch_value
 from overnight_models.states import BATCH, ITEM, SUBMISSION

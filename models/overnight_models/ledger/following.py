@@ -9,12 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import NoKey, writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.documents import API_BATCH
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.quantities import several

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, prefixes, redo
 from overnight_models.ledger.bodies.requests import callback_of
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.documents import CALLBACK
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import asked_request

@@ -6,11 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.bodies.requests import hold, own_text
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.workspaces import SENDABLE

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_pairs, fetch_value
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.database import Database
 
 
 class Names:

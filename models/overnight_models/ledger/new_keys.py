@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import psycopg
-from sqlalchemy import Connection
 
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_lines
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.rows import fetch_column, fetch_only_value

@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final, NamedTuple
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
@@ -26,10 +24,13 @@ from overnight_models.ledger.bodies.encryption import (
 )
 from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.bodies.requests import Requests, read_requests
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_only_value
 from overnight_models.request.prefix import Prefix, hash_of
 from overnight_models.request.worst_case import holds_no_text
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.database import Database
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 64_000_000

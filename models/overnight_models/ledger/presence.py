@@ -9,14 +9,16 @@ anew yet): that costs it its work and nothing else, since every move asks for th
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError
-from overnight_models.ledger.connecting import Connector
 from overnight_models.ledger.database_url import shown
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.connecting import Connector
 
 _SPACE: Final = 0x4E49
 """The first half of each lock, so that these can't be mistaken for others."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.bodies.encryption import MARK, keys_of, writing_keys
 from overnight_models.ledger.bodies.requests import own_text, read_requests
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one
 from overnight_models.request.worst_case import holds_no_text

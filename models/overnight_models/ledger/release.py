@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.requests import NO_BUDGET
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.states import ITEM
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models import routes
 from overnight_models.ledger.catalogs.reports import IS_UNSENT as REPORT_IS_UNSENT
 from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.catalogs.schedules import IS_DUE as SCHEDULE_IS_DUE
-from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.deliver.deliver import IS_WEBHOOK, LOOKED_AT, PLACES
+from overnight_models.ledger.collect.readable import READABLE
+from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.deliver.deliver import PLACES
+from overnight_models.ledger.deliver.targets import IS_WEBHOOK, LOOKED_AT
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.direct.places import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES

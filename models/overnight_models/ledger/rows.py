@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from itertools import accumulate, starmap
-from typing import TypeVar, cast, overload
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast, overload
 
-from sqlalchemy import Connection, RowMapping, TextClause, text
+from overnight_models.ledger.connection import Connection, PlainConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping, TextClause
 
 R = TypeVar("R")
 V = TypeVar("V")
 W = TypeVar("W")
+ByName: TypeAlias = "RowMapping"
+"""A row, by its columns' names."""
+_PARAMETER: Final = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+"""As SQLAlchemy reads `:name`."""
 
 
 @overload
 def fetch_all(connection: Connection, row: type[R], sql: str, /, **values: object) -> list[R]: ...
 @overload
-def fetch_all(connection: Connection, sql: str, /, **values: object) -> Sequence[RowMapping]: ...
+def fetch_all(connection: Connection, sql: str, /, **values: object) -> Sequence[ByName]: ...
 def fetch_all(
     connection: Connection, row: type[R] | str, sql: str = "", /, **values: object
-) -> list[R] | Sequence[RowMapping]:
+) -> list[R] | Sequence[ByName]:
     """Run one statement; its rows, each as a `row`: a NamedTuple or a dataclass with the columns' names.
 
     A column that `row` hasn't, or a field without a default that no column fills, is a TypeError.
     """
     if isinstance(row, str):
-        result = connection.execute(_statement(row), _as_sent(values))
-        return result.mappings().all() if result.returns_rows else []
-    result = connection.execute(_statement(sql), _as_sent(values))
-    return list(starmap(maker(row, tuple(result.keys())), result.all()))
+        columns, rows, _ = _run(connection, row, values)
+        return [_by_name(columns, values_of_row) for values_of_row in rows]
+    columns, rows, _ = _run(connection, sql, values)
+    return list(starmap(maker(row, tuple(columns)), rows))
 
 
 @overload
 def fetch_one(connection: Connection, row: type[R], sql: str, /, **values: object) -> R | None: ...
 @overload
-def fetch_one(connection: Connection, sql: str, /, **values: object) -> RowMapping | None: ...
-def fetch_one(connection: Connection, row: type[R] | str, sql: str = "", /, **values: object) -> R | RowMapping | None:
+def fetch_one(connection: Connection, sql: str, /, **values: object) -> ByName | None: ...
+def fetch_one(connection: Connection, row: type[R] | str, sql: str = "", /, **values: object) -> R | ByName | None:
     """Run one statement; its first row as a `row`, or None. See `fetch_all`."""
-    if isinstance(row, str):
-        return connection.execute(_statement(row), _as_sent(values)).mappings().first()
-    result = connection.execute(_statement(sql), _as_sent(values))
-    first = result.first()
-    return None if first is None else maker(row, tuple(result.keys()))(*first)
+    columns, rows, _ = _run(connection, row if isinstance(row, str) else sql, values)
+    if not rows:
+        return None
+    return _by_name(columns, rows[0]) if isinstance(row, str) else maker(row, tuple(columns))(*rows[0])
 
 
 def fetch_only(connection: Connection, row: type[R], sql: str, /, **values: object) -> R:
@@ -55,14 +62,15 @@ def fetch_only(connection: Connection, row: type[R], sql: str, /, **values: obje
 
 def fetch_column(connection: Connection, kind: type[V], sql: str, /, **values: object) -> list[V]:
     """Run one statement; the values of its only column, none of them null."""
-    column = list(connection.execute(_statement(sql), _as_sent(values)).scalars())
+    column = [row[0] for row in _run(connection, sql, values)[1]]
     assert not column or isinstance(column[0], kind), sql
-    return column
+    return cast("list[V]", column)
 
 
 def fetch_value(connection: Connection, kind: type[V], sql: str, /, **values: object) -> V | None:
     """Run one statement; the only column of its first row, or None: no row, or null in it."""
-    value = connection.execute(_statement(sql), _as_sent(values)).scalar()
+    rows = _run(connection, sql, values)[1]
+    value = rows[0][0] if rows else None
     assert value is None or isinstance(value, kind), sql
     return value
 
@@ -76,9 +84,29 @@ def fetch_only_value(connection: Connection, kind: type[V], sql: str, /, **value
 
 def fetch_pairs(connection: Connection, key: type[V], value: type[W], sql: str, /, **values: object) -> dict[V, W]:
     """Run one statement of two columns; the second by the first, none of them null."""
-    pairs = connection.execute(_statement(sql), _as_sent(values)).all()
+    pairs = _run(connection, sql, values)[1]
     assert not pairs or (isinstance(pairs[0][0], key) and isinstance(pairs[0][1], value)), sql
-    return {row[0]: row[1] for row in pairs}
+    return cast("dict[V, W]", {row[0]: row[1] for row in pairs})
+
+
+def execute(connection: Connection, sql: str, /, **values: object) -> int:
+    """Run one statement; how many rows it touched."""
+    return _run(connection, sql, values)[2]
+
+
+def _by_name(columns: Sequence[str], values: Sequence[object]) -> ByName:
+    return cast("ByName", dict(zip(columns, values, strict=True)))
+
+
+def _run(
+    connection: Connection, sql: str, values: Mapping[str, object]
+) -> tuple[Sequence[str], Sequence[Sequence[object]], int]:
+    """Run one statement: its columns, its rows, and how many rows it touched."""
+    if isinstance(connection, PlainConnection):
+        return connection.run(_for_psycopg(sql), _as_sent(values))
+    result = connection.execute(_statement(sql), _as_sent(values))
+    touched = result.rowcount  # which its rows take with them
+    return (tuple(result.keys()), result.all(), touched) if result.returns_rows else ((), (), touched)
 
 
 _MAKERS: dict[tuple[object, tuple[str, ...]], object] = {}
@@ -112,11 +140,6 @@ def _fields(row: type[object]) -> tuple[tuple[str, ...], set[str]]:
     return names, set(names) - set(getattr(row, "_field_defaults", {}))
 
 
-def execute(connection: Connection, sql: str, /, **values: object) -> int:
-    """Run one statement; how many rows it touched."""
-    return connection.execute(_statement(sql), _as_sent(values)).rowcount
-
-
 def fitting(sizes: Iterable[int], max_bytes: float) -> int:
     """How many of the first have no more than `max_bytes` together; one in any case, if there is one."""
     return sum(total <= max_bytes or place == 0 for place, total in enumerate(accumulate(sizes)))
@@ -124,7 +147,14 @@ def fitting(sizes: Iterable[int], max_bytes: float) -> int:
 
 @lru_cache(maxsize=2000)
 def _statement(sql: str) -> TextClause:
+    from sqlalchemy import text
+
     return text(sql)
+
+
+def _for_psycopg(sql: str) -> str:
+    """A statement as psycopg reads it: what SQLAlchemy makes of `text(sql)`."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).replace("\\:", ":")
 
 
 def _as_sent(values: Mapping[str, object]) -> dict[str, object]:

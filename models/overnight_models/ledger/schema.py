@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import give_up_copies, make_partitions, take_turns
 from overnight_models.ledger.probe import newest_revision

@@ -17,8 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from overnight_models.quantities import NANO_PER_DOLLAR
+
 SHIPPED = Path(__file__).with_name("prices.toml")
-NANO_PER_DOLLAR = 1_000_000_000
 #: A price per million tokens, times this, is nano-dollars a token.
 NANO_PER_TOKEN = 1_000
 _MOST_COUNTED = 2_000_000_000

@@ -175,9 +175,10 @@ class Outcome:
         it isn't here: too large to be sent along, or removed by now. It quotes nothing of the answer: where a task
         fails with it, its text is in logs, and on Flower's pages.
         """
+        from pydantic import ValidationError  # most processes that know outcomes parse none
+
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
-        from pydantic import ValidationError  # whoever has a model has imported it; others don't pay for it
 
         content = self._content()
         wrong: ValidationError | None = None

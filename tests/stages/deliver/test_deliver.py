@@ -13,7 +13,7 @@ import redis
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles
-from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.wire.outcome import Outcome
 from overnight_workers import process
 from overnight_workers.operators.snapshot import take_snapshot

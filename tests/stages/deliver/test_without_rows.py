@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.ledger.deliver import deliver as ledger
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.operators import delivery_list, item_list
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.retention import undone

@@ -14,7 +14,7 @@ from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.bodies.encryption import NoKey
-from overnight_models.ledger.operators import overview
+from overnight_models.ledger.operators import item_views
 from overnight_producers import KeyMissing, NotConfirmed, Overnight, Rejected
 from overnight_workers import process
 from overnight_workers.anthropic_api.realtime import Reply
@@ -84,7 +84,7 @@ def test_an_outcome_whose_key_is_away_is_an_error_of_its_own_and_there_again_wit
     assert (printed.exit_code, printed.stdout) == (1, "")
     assert "21 outcomes can't be read here and are left out" in printed.stderr
     with process.database().transaction() as connection, pytest.raises(NoKey):
-        list(overview.items(connection, overview.Wanted(run="night")))
+        list(item_views.items(connection, item_views.Wanted(run="night")))
     write(key_file, own)
     service.restart()
     outcome = product.wait(key="a", timeout=10)
@@ -162,7 +162,9 @@ def test_a_purge_that_waits_for_a_key_says_that_it_goes_on_and_does(service: Ser
     rescue.sweep()
     assert "done" in read_command(app, "actions")
     with process.database().transaction() as connection:
-        assert {row.key: row.message is None for row in overview.items(connection, overview.Wanted(final=True))} == {
+        assert {
+            row.key: row.message is None for row in item_views.items(connection, item_views.Wanted(final=True))
+        } == {
             **{f"k{n}": False for n in range(20) if n != 3},
             "purged:4": True,
         }

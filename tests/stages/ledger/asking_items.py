@@ -34,9 +34,9 @@ from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import history
 from overnight_models.ledger.names import models, shapes
-from overnight_models.ledger.operators import overview, redoing
+from overnight_models.ledger.operators import item_views, redoing
 from overnight_models.ledger.operators.item_filter import ItemFilter
-from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators.item_views import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.roads import kept, running, waiting
 from overnight_models.ledger.roads.running import Cost, Risk
@@ -85,7 +85,7 @@ def ask_intake(connection: Connection) -> None:
     answer.outcomes_page(connection, run="r", lane=None, problem=None, after=0)
     prefixes.use(connection, [1])
     prefixes.read(connection, 1)
-    (waits, *_) = overview.items(connection, Wanted(state="waiting"))
+    (waits, *_) = item_views.items(connection, Wanted(state="waiting"))
     measure.want(connection, [measure.Wanted(waits.id, None, chooses=False)])
     assert measure.claim(connection, owner=1, limit=10, max_bytes=1000, lease_s=60)
     measure.settle(connection, [1])
@@ -100,7 +100,7 @@ def ask_bodies(connection: Connection) -> None:
     groups.are_begun(connection)
     places = groups.write_groups(connection, "request_group", [groups.Body(9, None, b"{}" * 5_000)])
     groups.read_places(connection, "request_group", places.values())
-    (waits, *_) = overview.items(connection, Wanted(state="waiting"))
+    (waits, *_) = item_views.items(connection, Wanted(state="waiting"))
     assert requests.hold(connection, {waits.id: "it is damaged"}) == 1
     assert requests.unreadable(connection)
     execute(

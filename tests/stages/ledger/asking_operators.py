@@ -28,6 +28,7 @@ from overnight_models.ledger.operators import (
     delivery_list,
     item_life,
     item_list,
+    item_views,
     known_names,
     lanes,
     overview,
@@ -37,7 +38,7 @@ from overnight_models.ledger.operators import (
     troubles,
 )
 from overnight_models.ledger.operators.item_filter import ItemFilter
-from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators.item_views import Wanted
 from overnight_models.ledger.operators.purge import api_batches, group, texts
 from overnight_models.ledger.operators.purge import steps as purge_steps
 from overnight_models.ledger.operators.purge.wanted import Purge, items_of_key
@@ -73,8 +74,8 @@ def ask_operators(connection: Connection) -> None:
     overview.turnarounds(connection)
     overview.dead_deliveries(connection)
     wanted = Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True)
-    list(overview.items(connection, wanted, 10))
-    list(overview.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
+    list(item_views.items(connection, wanted, 10))
+    list(item_views.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
     newest = ask_item_list(connection)
     assert item_life.life(connection, newest)
     assert item_life.life(connection, final_item(connection))
@@ -111,7 +112,7 @@ def ask_operators(connection: Connection) -> None:
     workspaces.slow_down(connection, "default", 1)
     cancel.cancel(connection, final_item(connection))
     packed(connection)
-    (batched, *_) = overview.items(connection, Wanted(state="batched"))
+    (batched, *_) = item_views.items(connection, Wanted(state="batched"))
     assert cancel.cancel(connection, batched.id) is cancel.Canceled.CANCELED
     ask_lanes(connection)
     ask_actions(connection)

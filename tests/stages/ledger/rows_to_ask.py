@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.operators import overview
-from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators import item_views
+from overnight_models.ledger.operators.item_views import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.submit import facts, submit
 from overnight_workers import process
@@ -19,7 +19,7 @@ NOBODY = 10**12
 
 def final_item(connection: Connection, key: str = "first contract 0") -> int:
     """An item that has its outcome."""
-    (newest,) = overview.items(connection, Wanted(key=key, state="succeeded"), limit=1)
+    (newest,) = item_views.items(connection, Wanted(key=key, state="succeeded"), limit=1)
     return newest.id
 
 

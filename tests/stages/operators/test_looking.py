@@ -187,7 +187,7 @@ def test_exit_codes_are_the_documented_ones(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["overnight", *words])
     with pytest.raises(SystemExit) as ended:
-        main()
+        main(sys.exit)
     said = capfd.readouterr().err
     assert (ended.value.code or 0) == code, said
     assert bool(said) == bool(code), "what is wrong is said on standard error"

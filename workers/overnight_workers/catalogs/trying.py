@@ -17,7 +17,7 @@ import orjson
 from overnight_models.ledger import answer, documents
 from overnight_models.ledger.documents import ItemRow
 from overnight_models.ledger.money import history
-from overnight_models.ledger.operators import overview
+from overnight_models.ledger.operators import item_views
 from overnight_models.quantities import spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Outcome
@@ -188,7 +188,7 @@ def outcomes(catalog: Catalog, items: Sequence[Item]) -> dict[str, Outcome]:
     rows: list[ItemRow] = []
     with process.database().transaction() as connection:
         for item in items:
-            rows += overview.items(connection, overview.Wanted(lane=catalog.lane, key=item.key, final=True))
+            rows += item_views.items(connection, item_views.Wanted(lane=catalog.lane, key=item.key, final=True))
     if (class_ := validating.class_of(catalog)) is not None:
         validating.note_faults(class_, rows)
     return {row.key: Outcome.read(orjson.loads(orjson.dumps(documents.document(row)))) for row in rows}

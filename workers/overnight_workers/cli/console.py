@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from overnight_models.quantities import money
+from overnight_models.quantities import billed, money
 
 # into a file or a pipe nothing is cut to the width of a terminal that isn't there
 OUT: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -39,13 +39,6 @@ def interruptible() -> Iterator[None]:
     except KeyboardInterrupt:
         say("stopped; nothing of it is left running")
         raise typer.Exit(130) from None
-
-
-def billed(nano: int, unpriced: int) -> str:
-    """A sum of money, and how many answers aren't in it because their model has no price."""
-    if not unpriced:
-        return money(nano)
-    return f"{money(nano)} + {unpriced:,} unknown" if nano else "unknown"
 
 
 def as_json(document: object) -> None:

@@ -16,7 +16,7 @@ from overnight_workers.cli import console, item_options
 
 if TYPE_CHECKING:
     from overnight_models.ledger.operators.item_filter import ItemFilter
-    from overnight_models.ledger.operators.overview import ItemView
+    from overnight_models.ledger.operators.item_views import ItemView
     from overnight_models.ledger.operators.troubles import UnclearView
     from overnight_workers.operators.life_lines import LifeLine
 

@@ -32,15 +32,15 @@ def outcomes(
     import orjson
 
     from overnight_models.ledger import documents
-    from overnight_models.ledger.operators import overview
+    from overnight_models.ledger.operators import item_views
     from overnight_workers.operators import filters
     from overnight_workers.process import database
 
     filters.check(lane=lane, run=run, key=key, problem=problem, any_problem=True)
-    wanted = overview.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
+    wanted = item_views.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
     waiting, why = 0, None
     with database().transaction() as connection:
-        for row in overview.items(connection, wanted, waiting_for_keys=True):
+        for row in item_views.items(connection, wanted, waiting_for_keys=True):
             if row.without_key:
                 waiting, why = waiting + 1, why or row.unreadable
                 continue

@@ -12,8 +12,7 @@ from uuid import UUID
 
 from overnight_models.embedded_urls import expanded
 from overnight_models.errors import BadSettings
-from overnight_models.money.prices import NANO_PER_DOLLAR
-from overnight_models.quantities import bytes_in, seconds, spoken
+from overnight_models.quantities import NANO_PER_DOLLAR, bytes_in, seconds, spoken
 from overnight_models.wire.inbox import InboxTable
 
 T = TypeVar("T")

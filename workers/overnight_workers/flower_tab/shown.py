@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from overnight_models.ledger.operators.overview import BatchView, ItemView
+from overnight_models.ledger.operators.item_views import ItemView
+from overnight_models.ledger.operators.overview import BatchView
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, ITEM, SUBMISSION
 from overnight_workers.operators import words

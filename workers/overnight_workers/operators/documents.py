@@ -6,14 +6,17 @@ Durations are seconds; money is dollars as exact decimal strings, in names that 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView
-from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
 from overnight_workers import redaction
-from overnight_workers.operators import item_roads
-from overnight_workers.operators.alarm_kinds import Alarm
-from overnight_workers.operators.life_lines import LifeLine
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.operators.item_views import ItemView
+    from overnight_models.ledger.operators.overview import BatchView, LaneView
+    from overnight_models.ledger.roads.kept import Kept
+    from overnight_workers.operators.alarm_kinds import Alarm
+    from overnight_workers.operators.life_lines import LifeLine
 
 
 def money(cost_nano: int, realtime_nano: int) -> dict[str, str]:
@@ -67,6 +70,8 @@ def batch(view: BatchView) -> dict[str, object]:
 
 def item(row: ItemView, life: Sequence[LifeLine] | None = None) -> dict[str, object]:
     """An item, without its message; with its life, where that is given."""
+    from overnight_workers.operators import item_roads  # `overnight status` needs no item
+
     names = ("key", "lane", "state", "tenant", "run", "problem", "detail", "held", "attempts", "trace_id", "via")
     return {
         "item_id": str(row.receipt),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from overnight_models.ledger.operators.overview import ItemView
+from overnight_models.ledger.operators.item_views import ItemView
 from overnight_models.money.prices import Usage, both_costs
 from overnight_workers import process
 from overnight_workers.roads import memory

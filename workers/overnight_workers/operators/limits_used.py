@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from overnight_models.ledger.roads.kept import MOST_COUNTED
 from overnight_models.money.rate_limits import pool
 from overnight_models.quantities import several, spoken
-from overnight_workers.limiter import Bucket, BucketUse, PoolUse
-from overnight_workers.operators.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from overnight_workers.limiter import Bucket, BucketUse, PoolUse
+    from overnight_workers.operators.snapshot import Snapshot
 
 _NAMES: Final[dict[Bucket, str]] = {
     "requests": "requests",

@@ -46,18 +46,21 @@ class Redis:
     """The one in force; None when none is published."""
     watch: Watch | None = None
     """What a worker saw within the last half minute."""
+    has_limits: bool = False
+    """A rate limit of real time was used in the last day."""
 
 
 def look(settings: Settings) -> Redis:
     """Look once. Takes seconds at most; never raises."""
     try:
         with PlainRedis(settings.redis_place) as redis:
-            wrote, server, memory, policy, watch, names = redis.ask(
+            wrote, server, memory, policy, watch, pools, names = redis.ask(
                 redis_health.PROBE,
                 ("INFO", "server"),
                 ("INFO", "memory"),
                 ("GET", routes.POLICY_KEY),
                 ("GET", routes.WATCH_KEY),
+                ("HLEN", routes.LIMITER_POOLS_KEY),
                 ("SMEMBERS", routes.WORKERS_KEY),
             )
             keys = [routes.WORKER_KEY.format(name.decode()) for name in sorted(_texts(names))]
@@ -72,6 +75,7 @@ def look(settings: Settings) -> Redis:
         tuple(map(Sign.load, _texts(shown))),
         Policy.load(policy) if isinstance(policy, bytes) else None,
         orjson.loads(watch) if isinstance(watch, bytes) else None,
+        isinstance(pools, int) and pools > 0,
     )
 
 

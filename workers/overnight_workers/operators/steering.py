@@ -14,8 +14,7 @@ from overnight_models.ledger.money import budgets
 from overnight_models.ledger.money.budgets import BudgetView, Of, Period
 from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators.actions import By
-from overnight_models.money.prices import NANO_PER_DOLLAR
-from overnight_models.quantities import several
+from overnight_models.quantities import NANO_PER_DOLLAR, several
 from overnight_workers.operators import operator_overrides
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.process import database, names, prices

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from overnight_models.ledger.money.budgets import BudgetView
-from overnight_models.ledger.operators.actions import ActionView
-from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView, TurnaroundView
-from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.quantities import money, several, spoken
 from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators import targets
-from overnight_workers.operators.snapshot import Look, Snapshot
-from overnight_workers.settings import Lane, Settings
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.money.budgets import BudgetView
+    from overnight_models.ledger.operators.actions import ActionView
+    from overnight_models.ledger.operators.item_views import ItemView
+    from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
+    from overnight_models.ledger.relays.seen import RelayView
+    from overnight_workers.operators.snapshot import Look, Snapshot
+    from overnight_workers.settings import Lane, Settings
 
 CALM: Final = "calm"
 NOTABLE: Final = "notable"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.pace import Pace
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.wire.message import WEBHOOK
 from overnight_workers.configuration.target_pace import TargetPace
 from overnight_workers.settings import settings

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.bodies.encryption import (
     NoKey,
@@ -28,6 +26,7 @@ from overnight_models.ledger.bodies.groups import (
     write_groups,
 )
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.wire.outcome import Problem
 

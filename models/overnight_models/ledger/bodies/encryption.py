@@ -22,12 +22,11 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_pairs
 
 if sys.version_info >= (3, 14):
@@ -93,8 +92,7 @@ def options(keys: Keys) -> Mapping[str, object]:
 
 def keys_of(connection: Connection) -> Keys | None:
     """The keys that a connection knows; None: it knows none, and nothing is encrypted."""
-    keys: Keys | None = connection.get_execution_options().get(_OPTION)
-    return keys
+    return cast("Keys | None", connection.get_execution_options().get(_OPTION))
 
 
 def writing_key(connection: Connection, lane: str) -> bytes | None:

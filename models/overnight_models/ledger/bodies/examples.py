@@ -6,9 +6,8 @@ import tomllib
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import NoKey, Unreadable, keys_of, seal_str, unseal_text, writing_key
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_value
 
 _DEFAULT: Final = "default"

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import NoKey, Unreadable, is_sealed, key_that_sealed, seal, unseal
 from overnight_models.ledger.bodies.packed import DamagedGroup, Group, pack_group, read_group
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_binary, fetch_binary
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import execute, fetch_only_value

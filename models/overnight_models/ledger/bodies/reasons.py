@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies.encryption import MARK, NoKey, Unreadable, seal_str, unseal_text, writing_key
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.verdict import Fault, VerdictDocument
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import (
     NoKey,
     Unreadable,
@@ -23,6 +21,7 @@ from overnight_models.ledger.bodies.encryption import (
 )
 from overnight_models.ledger.bodies.groups import GroupReader, GroupTable, Place, forget_places, read_places
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.states import ITEM
 

@@ -10,10 +10,9 @@ import re
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import MARK, NoKey, keys_of, seal_str, unseal_text, writing_key
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_value
 
 _BY_THE_API: Final = re.compile(r"(?P<status>[0-9]{3} )(?P<words>.+)", re.DOTALL)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import answers as bodies
 from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.ledger.run_items import NAMED, ORDER, items_of
 from overnight_models.states import ITEM

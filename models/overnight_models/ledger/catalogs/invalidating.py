@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.answers import own_detail
 from overnight_models.ledger.bodies.encryption import writing_keys
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Problem

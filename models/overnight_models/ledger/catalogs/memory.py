@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_value
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import fetch_binary
 from overnight_models.ledger.run_items import ORDER, items_of
 

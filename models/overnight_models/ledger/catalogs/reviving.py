@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import answers as bodies
 from overnight_models.ledger.catalogs.answers import OF_CATALOG
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.ledger.run_items import NAMED, ORDER, items_of
 from overnight_models.states import ITEM

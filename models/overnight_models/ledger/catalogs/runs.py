@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_value
 from overnight_models.states import CATALOG_RUN, Move

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_value
 
 KEPT_PASSED_OVER: Final = 20

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes, redo
 from overnight_models.ledger.collect.arrivals import Arrival
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.names import shape_hash, shapes
 from overnight_models.ledger.redo import Content
 from overnight_models.ledger.rows import fetch_all

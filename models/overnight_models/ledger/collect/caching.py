@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from overnight_models.ledger import prefixes
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all
-from overnight_models.money.forecast import Lifetime
+
+if TYPE_CHECKING:
+    from overnight_models.money.forecast import Lifetime
 
 _ANSWERS_THAT_COUNT = 20
 """Fewer say little about how often a prefix is found."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.collect.readable import READABLE
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
@@ -21,13 +21,6 @@ _OTHER_LIVES = f"""
         WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND {lives("other")}
     )
 """
-
-
-READABLE: Final = """
-    (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
-     OR state = 'void' AND api_id IS NOT NULL AND ended_at IS NOT NULL)
-"""
-"""The guard: it has ended and isn't recorded; two halves, since each has an index of its own."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import hand_overs
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_lines
 from overnight_models.ledger.rows import fetch_only
 

@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import deployment, direct_calls, following
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import writing_keys
@@ -23,6 +21,7 @@ from overnight_models.ledger.collect import asking_again, caching, deliveries, s
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.deliveries import Finalized
 from overnight_models.ledger.collect.spending import COUNTED, counted
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_foreign, copy_json, copy_lines, copy_number, copy_text
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.collect.arrivals import Arrival, Source
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_foreign, copy_lines, copy_number
 from overnight_models.ledger.rows import fetch_all, fetch_column
 

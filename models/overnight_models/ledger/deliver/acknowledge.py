@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_column
 from overnight_models.states import DELIVERY
 from overnight_models.wire.acknowledgement import Acknowledgement

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models import exact_json
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import KEYLESS_PAUSE_S, NoKey
 from overnight_models.ledger.bodies.requests import callback_of
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
+from overnight_models.ledger.deliver.targets import IS_WEBHOOK, LOOKED_AT, Target
 from overnight_models.ledger.documents import CALLBACK, COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value, fitting
 from overnight_models.states import DELIVERY
@@ -36,23 +36,6 @@ PLACES: Final = f"""
     )
 """
 """Where something is due now, and whether anything stood in its way. To be followed by more conditions."""
-
-IS_WEBHOOK: Final = "starts_with(target.broker, 'webhook:')"
-"""The condition: it is delivered by the stage for webhooks, and not by the one for brokers."""
-
-LOOKED_AT: Final = "(obstacle.not_before IS NULL OR obstacle.not_before <= now())"
-"""The condition: not in the pause of a broker that didn't answer."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where deliveries are due."""
-
-    id: int
-    broker: str
-    queue: str
-    obstructed: bool = False
-    """The last look found its broker away, or no room."""
 
 
 def targets(connection: Connection) -> list[Target]:

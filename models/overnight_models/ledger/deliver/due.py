@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from overnight_models import exact_json
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.documents import CALLBACK, REDONE, ItemRow, document
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.acknowledgement import Acknowledgement

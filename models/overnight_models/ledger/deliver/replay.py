@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.hand_overs import DELIVERED_WITHOUT_ROW
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.ledger.run_items import NAMED, ORDER, items_of

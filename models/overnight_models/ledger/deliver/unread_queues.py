@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
-from overnight_models.ledger.deliver.deliver import IS_WEBHOOK, Target
+from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.deliver.targets import IS_WEBHOOK, Target
 from overnight_models.ledger.rows import execute, fetch_all
 
 _MOST: Final = 500

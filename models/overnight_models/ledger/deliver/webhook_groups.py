@@ -10,12 +10,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.deliver import deliver, pace
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.pace import Pace
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.states import DELIVERY
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import direct_calls, prefixes
 from overnight_models.ledger.bodies.requests import hold, read_requests
 from overnight_models.ledger.cancel import cancel
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.direct import places
 from overnight_models.ledger.direct.places import DUE, Place
 from overnight_models.ledger.money import settle

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.direct.places import Place
 from overnight_models.ledger.rows import execute, fetch_column
 

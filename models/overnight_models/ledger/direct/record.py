@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import direct_calls
 from overnight_models.ledger.bodies.encryption import seal_str, writing_keys
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.asking_again import NEVER, Rule
 from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from overnight_models.ledger.bodies.requests import NO_BUDGET
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import chains
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_value
-from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import dollars
+
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Prices
 
 Of = Literal["lane", "tenant", "run"]
 Period = Literal["day", "month", "all"]

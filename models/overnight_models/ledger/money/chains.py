@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_pairs
 from overnight_models.states import ITEM

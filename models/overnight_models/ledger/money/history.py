@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.message import ItemLine

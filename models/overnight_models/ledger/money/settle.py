@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_value
 from overnight_models.states import BATCH
 

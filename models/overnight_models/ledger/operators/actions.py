@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection
 
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.deliver import replay
 from overnight_models.ledger.operators import canceling, redoing
 from overnight_models.ledger.operators.item_filter import ItemFilter

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import listed
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.overview import BATCH_COLUMNS, BATCH_JOINS, BatchView
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_one, fetch_pairs
 from overnight_models.states import BATCH, ITEM

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import cancel
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
 from overnight_models.ledger.rows import fetch_column, fetch_only

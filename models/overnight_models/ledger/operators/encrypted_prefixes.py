@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.encryption import MARK, Keys, seal_str
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.purge.texts import keep_retention_away
 from overnight_models.ledger.operators.stepping import Stepped, head_in_sql, is_by, keys_here
 from overnight_models.ledger.prefixes import Owner

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import examples, said
 from overnight_models.ledger.bodies.encryption import MARK, seal_str, unseal_text
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.direct.record import place_of_doubt
 from overnight_models.ledger.operators.stepping import Stepped, is_by, key_in, keys_here
 from overnight_models.ledger.rows import execute, fetch_all

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import (
     MAGIC,
     MARK,
@@ -24,6 +22,7 @@ from overnight_models.ledger.bodies.encryption import (
 )
 from overnight_models.ledger.bodies.groups import GroupTable, packed_bytes, read_packed
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import fetch_binary
 from overnight_models.ledger.operators import encrypted_prefixes
 from overnight_models.ledger.operators.purge.texts import keep_retention_away, with_copies

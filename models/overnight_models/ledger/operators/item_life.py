@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import hand_overs, prefixes
 from overnight_models.ledger.bodies import answers, encryption, said
 from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators import item_list
-from overnight_models.ledger.operators.overview import ItemView
+from overnight_models.ledger.operators.item_views import ItemView
 from overnight_models.ledger.rows import fetch_all, fetch_one
 
 

@@ -11,13 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import hand_overs
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.documents import JOINS, WITHOUT_MESSAGE
 from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.operators.item_filter import OF_KEY, ItemFilter
-from overnight_models.ledger.operators.overview import ROAD, ItemView
+from overnight_models.ledger.operators.item_views import ROAD, ItemView
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_only
 from overnight_models.states import ITEM
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_column, fetch_only_value
 
 _SHOWN = 5

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import listed
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all, fetch_only
 from overnight_models.ledger.run_items import items_of
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from overnight_models import routes
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_value
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all
 
 

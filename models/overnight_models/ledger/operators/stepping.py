@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import MARK, Keys, NoKey, head_of_text, id_in, keys_of
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 
 
 @dataclass

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import deployment
 from overnight_models.ledger.bodies import damaged, said
 from overnight_models.ledger.bodies.damaged import Damaged
@@ -16,7 +14,8 @@ from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadab
 from overnight_models.ledger.catalogs import schedules
 from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp, given_up
-from overnight_models.ledger.collect.collect import READABLE
+from overnight_models.ledger.collect.readable import READABLE
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.deliver import unread_queues
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.pack import reserve, turns
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED
 from overnight_models.ledger.pack.turns import NOBODY, Candidates, StayBehind, oldest

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import prefixes
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.pack.pack import Waiting, next_in_line
 from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.rows import execute, fetch_all

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_pairs
-from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import ADDED_TOKENS, WorstRate, worst_rates
+
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Prices
 
 Rates = Mapping[int, Sequence[WorstRate]]
 """By model, those of one road; models without a price aren't in it."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.pack.rates import RATE, Rates, expected, rate_values, rated, road_rates, worst
 from overnight_models.ledger.pack.turns import Candidates
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
-from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import UNBOUNDED
 from overnight_models.states import BATCH, ITEM
+
+if TYPE_CHECKING:
+    from overnight_models.money.prices import Prices
 
 BEGINS: Final = """
     CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from psycopg import errors
-from sqlalchemy import Connection
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only, maker
 from overnight_models.wire.inbox import InboxTable

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import answers, requests
 from overnight_models.ledger.bodies.damaged import forget_damaged
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS, give_up_copies
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, KeptView, within

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.retention.keep import VIEW, Keeps, KeptView, bounds, within
 from overnight_models.ledger.rows import execute, fetch_one, fetch_only_value
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.retention.keep import LISTS_END, Keeps
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.states import BATCH

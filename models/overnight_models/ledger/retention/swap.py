@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import PARTITION_ITEMS, stored_as
 from overnight_models.ledger.retention.undone import undelivered
 from overnight_models.ledger.rows import execute, fetch_only_value

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.retention.keep import LISTS_END, MOST_CARRIED, bounds, within
 from overnight_models.ledger.rows import fetch_column
 from overnight_models.ledger.run_items import items_of

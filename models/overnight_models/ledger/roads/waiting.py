@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 
 FOR_A_BATCH: Final = "item.waiting_since IS NOT NULL AND item.direct_at IS NULL"

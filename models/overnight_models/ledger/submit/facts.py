@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection
-
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.moves import move_submission
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies.encryption import MARK
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_locked_batch
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one

@@ -6,9 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import prefixes
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.request.prefix import Prefix
 

@@ -9,18 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, RowMapping
-
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.bodies import said
 from overnight_models.ledger.bodies.requests import RequestReader, Row
 from overnight_models.ledger.cancel import unpack
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_locked_batch, move_submission
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.rows import execute, fetch_one, fetch_only
+from overnight_models.ledger.rows import ByName, execute, fetch_one, fetch_only
 from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.submit.unsent import leave_to_calls
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
@@ -110,9 +109,7 @@ class _Left(NamedTuple):
     """Bytes of the largest request."""
 
 
-def _batch_with_items(
-    connection: Connection, queue_limits: Mapping[str, int] | None
-) -> tuple[RowMapping | None, _Left]:
+def _batch_with_items(connection: Connection, queue_limits: Mapping[str, int] | None) -> tuple[ByName | None, _Left]:
     """The oldest batch that may be sent, locked, and its items. Those without any are ended on the way."""
     while (batch := _sendable_batch(connection, queue_limits)) is not None:
         leave_to_calls(connection, batch["id"])
@@ -131,7 +128,7 @@ def _batch_with_items(
     return None, _Left()
 
 
-def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | None) -> RowMapping | None:
+def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | None) -> ByName | None:
     """The oldest batch that may be sent, locked."""
     return fetch_one(
         connection,

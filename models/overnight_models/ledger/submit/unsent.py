@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.rows import fetch_column, fetch_value
 from overnight_models.states import ITEM

@@ -13,7 +13,7 @@ from overnight_models.ledger import documents
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_models.ledger.catalogs.runs import Run
-from overnight_models.ledger.operators import overview
+from overnight_models.ledger.operators import item_views
 from overnight_models.wire.outcome import Outcome
 from overnight_workers import process
 from overnight_workers.catalogs.cells import quoted
@@ -68,7 +68,7 @@ def with_answers(catalog: Catalog, run: Run) -> list[dict[str, object]]:
         came = {
             row.key: row
             for drawn_row in drawn
-            for row in overview.items(connection, overview.Wanted(lane=catalog.lane, key=drawn_row.key, final=True))
+            for row in item_views.items(connection, item_views.Wanted(lane=catalog.lane, key=drawn_row.key, final=True))
         }
     rows = [(tuple(orjson.loads(row.cells or "[]")), read_item_key(row.key)[1]) for row in drawn]
     there, columns = in_sink(catalog, rows), Columns.of(catalog)

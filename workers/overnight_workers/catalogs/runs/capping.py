@@ -7,8 +7,7 @@ from typing import Final
 
 from overnight_models import exact_json
 from overnight_models.ledger.catalogs import answers
-from overnight_models.money.prices import NANO_PER_DOLLAR
-from overnight_models.quantities import money
+from overnight_models.quantities import NANO_PER_DOLLAR, money
 from overnight_models.request.worst_case import ADDED_TOKENS, worst_rates
 from overnight_workers import process
 from overnight_workers.catalogs.declaration import Catalog

@@ -14,8 +14,8 @@ from overnight_models import routes
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, pace
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
+from overnight_models.ledger.deliver.targets import Target
 from overnight_workers import process
 from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings

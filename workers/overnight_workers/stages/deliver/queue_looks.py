@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from overnight_models.ledger.deliver import unread_queues
-from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.deliver.unread_queues import QueueLook
 from overnight_workers import process
 from overnight_workers.stages.deliver import brokers

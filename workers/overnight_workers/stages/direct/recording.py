@@ -14,8 +14,8 @@ from overnight_models.ledger import workspaces
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.deliver import deliver as deliveries
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due, recorded_and_claimed
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.direct import pauses
 from overnight_models.ledger.direct import record as ledger
 from overnight_models.ledger.direct.claim import Asked, Claim

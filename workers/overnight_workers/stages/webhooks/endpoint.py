@@ -12,7 +12,7 @@ from uuid import UUID
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
-from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.wire.signature import Secret
 from overnight_workers.celery_worker import stopping
 from overnight_workers.configuration.webhook_settings import Webhook

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, senders, webhook_groups
-from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.pace import Pace
+from overnight_models.ledger.deliver.targets import Target
 from overnight_models.ledger.deliver.webhook_groups import GroupRules
 from overnight_workers import process
 from overnight_workers.configuration.webhook_settings import Webhook

@@ -14,7 +14,7 @@ from uuid import uuid4
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import senders
-from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.targets import Target
 from overnight_workers import process
 from overnight_workers.celery_worker import stopping
 from overnight_workers.celery_worker.celery_app import app

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.catalogs import memory
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_pairs
 
 IN_A_RUN: Final = """

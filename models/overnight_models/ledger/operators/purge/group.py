@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger import cancel
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.hand_overs import IN_A_HAND_OVER
 from overnight_models.ledger.operators.purge import api_batches, catalogs, texts
 from overnight_models.ledger.operators.purge.wanted import Purge

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection
 
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.purge import mentions, texts
 from overnight_models.ledger.operators.purge.group import Group, purge_group
 from overnight_models.ledger.operators.purge.wanted import Purge

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
-from sqlalchemy import Connection
-
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.item_filter import OF_KEY, ItemFilter
 from overnight_models.ledger.rows import fetch_column
 
