@@ -95,6 +95,22 @@ def faults(directory: Path, text: str) -> list[str]:
     return [fault.removeprefix(f"{file}:") for fault in refused.value.faults]
 
 
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ('schedule = "0 25 * * *"', "2: schedule: '0 25 * * *' is no schedule: bad hour; write it such as"),
+        ('schedule = "nightly"', "2: schedule: 'nightly' has 1 fields: write five"),
+        ('schedule = "0 0 30 2 *"', "2: schedule: '0 0 30 2 *' is no schedule: bad day-of-month"),
+        ('schedule = "0 22 * * *"\nfinish_by = "6"', "3: finish_by: it is a time of the day, such as 06:00"),
+    ],
+)
+def test_a_schedule_that_cannot_be_read_is_a_fault_with_its_line(tmp_path: Path, written: str, fault: str) -> None:
+    (said,) = faults(tmp_path, f'time_zone = "Europe/Berlin"\n{written}\n{GOOD}')
+    assert fault in said
+    (said,) = faults(tmp_path, f'time_zone = "Europe/Berln"\nschedule = "0 22 * * *"\n{GOOD}')
+    assert "1: time_zone: there is no time zone 'Europe/Berln': write one such as" in said
+
+
 def test_every_fault_is_said_at_once_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "answer.json").write_text('{"type": "object", "additionalProperties": true}')
     said = faults(tmp_path, FAULTY)
@@ -123,7 +139,7 @@ def test_faults_of_a_template_are_on_their_own_lines(tmp_path: Path) -> None:
         ('class = "none_such:Answer"', "output.class: none_such can't be imported: ModuleNotFoundError"),
         ('class = "json:Answer"', "output.class: the module json has no Answer"),
         ('class = "json:JSONDecoder"', "output.class: json:JSONDecoder is no pydantic class"),
-        ('class = "json"', "output.class: it doesn't have the form"),
+        ('class = "json"', "output.class: it is a module and a class in it, such as shop.answers:Description"),
         ('schema_file = "none.json"', "none.json can't be read: No such file or directory"),
         ("", "output: say either"),
     ],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from overnight_workers.catalogs.schedules.times import Times, next_moment, read_times
+from overnight_workers.catalogs.schedule_times import Times, next_moment, read_times
 from overnight_workers.local_time import time_zone
 
 DAY = timedelta(days=1)

@@ -25,14 +25,6 @@ WHERE name = :name;
 DELETE FROM catalog_planned
 WHERE run_id = :run_id;
 
--- has_entries: Whether the memory knows any row.
--- catalog_id = 1
-SELECT EXISTS (
-    SELECT
-    FROM catalog_memory
-    WHERE catalog_id = :catalog_id
-);
-
 -- recipe_number, 1 of 3: The number of a recipe; a new one where no run went by it yet.
 -- catalog_id = 1, columns = 'text', model = 'text', output = '\x00', params = '\x00', prompt = '\x00'
 INSERT INTO catalog_recipe(catalog_id, number, columns, prompt, output, model, params)
@@ -76,4 +68,10 @@ SELECT :catalog_id, part, entries
 FROM given
 WHERE octet_length(entries) > 0
 ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries;
+
+-- size: Bytes of all entries of the memory.
+-- catalog_id = 1
+SELECT coalesce(sum(octet_length(entries)), 0)::bigint
+FROM catalog_memory
+WHERE catalog_id = :catalog_id;
 

@@ -37,7 +37,7 @@ def ask_catalogs(connection: Connection) -> None:
         == memory.recipe_number(connection, catalog_id, recipe)
     )
     assert [recipe.number for recipe in memory.recipes(connection, catalog_id)] == [1]
-    assert not memory.has_entries(connection, catalog_id)
+    assert memory.size(connection, catalog_id) == 0
     memory.replace_entries(connection, catalog_id, {0: ENTRY, 7: ENTRY})
     memory.replace_entries(connection, catalog_id, {7: b""})
     assert memory.entries(connection, catalog_id) == ENTRY

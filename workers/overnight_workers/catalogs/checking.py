@@ -15,9 +15,11 @@ from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.parts import Faults, Parts
 from overnight_workers.catalogs.prompt import BadTemplate, Text
+from overnight_workers.catalogs.schedule_times import read_times
 from overnight_workers.catalogs.sources import opening
 from overnight_workers.catalogs.sources.sql import url_of
 from overnight_workers.configuration.reading import near
+from overnight_workers.local_time import time_zone
 from overnight_workers.settings import settings
 
 
@@ -30,8 +32,24 @@ def check(parts: Parts, faults: Faults, *, look: bool) -> None:
     _check_prompt(parts, row, columns, faults)
     _check_output(parts, faults)
     _check_params(parts, faults)
+    if look:
+        _check_schedule(parts, faults)
     if look and parts.sink is not None and parts.sink.table is not None:
         _check_url(parts.sink, parts, faults)
+
+
+def _check_schedule(parts: Parts, faults: Faults) -> None:
+    if parts.time_zone is None:
+        return
+    try:
+        time_zone(parts.time_zone)
+    except ValueError as error:
+        faults.add(("time_zone",), str(error))
+        return
+    try:
+        read_times(parts.schedule or "0 22 * * *", parts.time_zone)
+    except ValueError as error:
+        faults.add(("schedule",), str(error))
 
 
 def _check_url(sink: DeclaredSink, parts: Parts, faults: Faults) -> None:

@@ -18,6 +18,8 @@ KINDS: Final[dict[str, Kind]] = {
     ".xlsx": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
 """What a file is by the end of its name."""
+CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
+CLASS: Final = r"^[\w.]+:[\w.]+$"
 PACKED: Final = (".gz", ".bz2", ".xz", ".zst")
 TYPE: Final = re.compile(r"text|integer|boolean|json|decimal(\(\d{1,2}\))?|(date|datetime)(\(.+\))?")
 """The types that a column may be declared to have."""
@@ -192,7 +194,7 @@ class DeclaredPrompt(Part):
 class DeclaredOutput(Part):
     """The form of an answer: structured output."""
 
-    class_: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")] | None = Field(default=None, alias="class")
+    class_: Annotated[str, Field(pattern=CLASS)] | None = Field(default=None, alias="class")
     """A pydantic class, as module:Class; modules are found from the catalog file's directory and the current one."""
     schema_file: Given | None = None
     """A file with a JSON Schema, from the catalog file's directory."""
@@ -320,7 +322,7 @@ class Catalog(Part):
     """When it runs by itself, in cron's form: 0 22 * * *."""
     time_zone: Given | None = None
     """The zone of `schedule` and `finish_by`, such as Europe/Berlin."""
-    finish_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    finish_by: Annotated[str, Field(pattern=CLOCK)] | None = None
     """By when a scheduled run should be done: 06:00."""
     overlap: Literal["skip", "wait"] = "skip"
     """When the last run isn't done yet."""

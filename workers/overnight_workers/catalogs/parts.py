@@ -48,4 +48,6 @@ class Parts:
     params: Mapping[str, object]
     """Model, max_tokens and the rest, as they are written."""
     lane: str
+    schedule: str | None
+    time_zone: str | None
     betas: tuple[str, ...]

@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 
 from overnight_workers.catalogs.checking import check
 from overnight_workers.catalogs.declaration import (
+    CLASS,
+    CLOCK,
     Catalog,
     DeclaredOutput,
     DeclaredPrompt,
@@ -86,7 +88,13 @@ def _parts(given: Mapping[str, object], directory: Path, text: str) -> Parts:
         params={**_table(params), **written},
         lane=lane if isinstance(lane, str) else "default",
         betas=_texts(given.get("betas")),
+        schedule=_text(given.get("schedule")),
+        time_zone=_text(given.get("time_zone")),
     )
+
+
+def _text(given: object) -> str | None:
+    return given if isinstance(given, str) else None
 
 
 def _texts(given: object) -> tuple[str, ...]:
@@ -126,6 +134,11 @@ def _part(kind: type[P], given: object, at: Place, faults: Faults) -> P | None:
         return None
 
 
+_FORMS: Final = {
+    CLOCK: "it is a time of the day, such as 06:00",
+    CLASS: "it is a module and a class in it, such as shop.answers:Description",
+}
+"""What to write, by the pattern that a text doesn't have."""
 _SENTENCES: Final[dict[str, Callable[[Mapping[str, object]], str]]] = {
     "missing": lambda _: "it has to be said",
     "literal_error": lambda context: f"it is {context['expected']}",
@@ -140,7 +153,9 @@ _SENTENCES: Final[dict[str, Callable[[Mapping[str, object]], str]]] = {
     "too_short": lambda _: "it has one entry at least",
     "greater_than_equal": lambda context: f"it is {context['ge']:g} at least",
     "less_than_equal": lambda context: f"it is {context['le']:g} at most",
-    "string_pattern_mismatch": lambda context: f"it doesn't have the form {context['pattern']}",
+    "string_pattern_mismatch": lambda context: _FORMS.get(
+        str(context["pattern"]), f"it doesn't have the form {context['pattern']}"
+    ),
     "value_error": lambda context: str(context["error"]),
 }
 

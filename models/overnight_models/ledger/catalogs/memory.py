@@ -91,10 +91,10 @@ def entries(connection: Connection, catalog_id: int, parts: range = ALL) -> byte
     )
 
 
-def has_entries(connection: Connection, catalog_id: int) -> bool:
-    """Whether the memory knows any row."""
-    sql = "SELECT EXISTS (SELECT FROM catalog_memory WHERE catalog_id = :catalog_id)"
-    return fetch_only_value(connection, bool, sql, catalog_id=catalog_id)
+def size(connection: Connection, catalog_id: int) -> int:
+    """Bytes of all entries of the memory."""
+    sql = "SELECT coalesce(sum(octet_length(entries)), 0)::bigint FROM catalog_memory WHERE catalog_id = :catalog_id"
+    return fetch_only_value(connection, int, sql, catalog_id=catalog_id)
 
 
 def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int, bytes]) -> None:

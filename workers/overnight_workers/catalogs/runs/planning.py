@@ -54,26 +54,29 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
     with process.database().transaction() as connection:
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
-        has_memory = catalog_id is not None and ledger.has_entries(connection, catalog_id)
+        size = 0 if catalog_id is None else ledger.size(connection, catalog_id)
     wanted = Wanted(
         limit=wish.limit,
         retry_failed=wish.retry_failed,
         new_only=catalog.on_prompt_change == "new_only",
         is_partial=wish.where is not None,
-        valid_by_now=reviving.valid_by_now(catalog) if has_memory else (),
+        valid_by_now=reviving.valid_by_now(catalog) if size else (),
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
-        known = _known(catalog_id) if catalog_id is not None and has_memory else ()
+        known = () if catalog_id is None else _known(catalog_id, size)
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
-        yield diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=has_memory)
+        yield diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=size > 0)
 
 
-def _known(catalog_id: int) -> Iterator[bytes]:
-    """The memory, some parts at a time. What is written meanwhile is of a run that ends: there is none."""
-    for parts in memory.GROUPS:
+def _known(catalog_id: int, size: int) -> Iterator[bytes]:
+    """The memory, some parts at a time where it is large. Only a run that ends writes it, and there is none meanwhile.
+
+    size: of all entries, in bytes.
+    """
+    for parts in (ledger.ALL,) if size <= memory.ONE_PIECE else memory.GROUPS:
         with process.database().transaction() as connection:
             entries = ledger.entries(connection, catalog_id, parts)
         yield entries

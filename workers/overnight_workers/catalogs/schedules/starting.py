@@ -14,7 +14,7 @@ from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_workers import process
 from overnight_workers.catalogs.runs.taken import Wish
-from overnight_workers.catalogs.schedules.times import Due, Times, next_moment
+from overnight_workers.catalogs.schedule_times import Due, Times, next_moment
 from overnight_workers.telemetry import logs
 
 _A_SECOND: Final = timedelta(seconds=1)
