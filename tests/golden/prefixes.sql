@@ -4,7 +4,7 @@
 -- lane_id = 1, name = 'text'
 SELECT id, document
 FROM prefix
-WHERE hash = decode(:name, 'hex') AND lane_id = :lane_id;
+WHERE hash = decode(:name, 'hex') AND own_lane_id = :lane_id;
 
 -- _store
 -- document = 'text', name = 'text'
@@ -30,7 +30,7 @@ WHERE used_at < coalesce(
 
 -- keep_own, 1 of 2: A lane's own row of a prefix, encrypted by its key of today. name: its hash in hex. Raises NoKey.
 -- document = 'text', has_marks = true, id = 1, lane_id = 1, name = 'text', size = 1, unbounded = true
-INSERT INTO prefix(id, hash, lane_id, document, size, has_marks, unbounded) VALUES (:id, decode(:name,
+INSERT INTO prefix(id, hash, own_lane_id, document, size, has_marks, unbounded) VALUES (:id, decode(:name,
     'hex'), :lane_id, :document, :size, :has_marks, :unbounded)
 ON CONFLICT DO NOTHING;
 
@@ -47,14 +47,14 @@ WHERE id = :id;
 -- ids = '{1}'
 SELECT id, document
 FROM prefix
-WHERE id = ANY(:ids) AND lane_id <> 0;
+WHERE id = ANY(:ids) AND own_lane_id <> 0;
 
 -- unreadable_of: The items among these whose prefixes can't be read now, and why.
 -- ids = '{1}'
 SELECT item.id AS item_id, prefix_id
 FROM item
 JOIN prefix ON prefix.id = prefix_id
-WHERE item.id = ANY(:ids) AND prefix.lane_id <> 0;
+WHERE item.id = ANY(:ids) AND prefix.own_lane_id <> 0;
 
 -- use, 1 of 2: Before items go on from these: none is deleted until the transaction ends. False when one is gone already.
 -- ids = '{1}'

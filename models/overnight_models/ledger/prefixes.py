@@ -142,7 +142,7 @@ def _row(connection: Connection, name: str, owner: Owner | None) -> _Row | None:
     return fetch_one(
         connection,
         _Row,
-        "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex') AND lane_id = :lane_id",
+        "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex') AND own_lane_id = :lane_id",
         name=name,
         lane_id=0 if owner is None else owner.lane_id,
     )
@@ -155,7 +155,7 @@ def keep_own(connection: Connection, name: str, owner: Owner, document: str) -> 
         execute(
             connection,
             """
-            INSERT INTO prefix (id, hash, lane_id, document, size, has_marks, unbounded)
+            INSERT INTO prefix (id, hash, own_lane_id, document, size, has_marks, unbounded)
             VALUES (:id, decode(:name, 'hex'), :lane_id, :document, :size, :has_marks, :unbounded)
             ON CONFLICT DO NOTHING
             """,
@@ -221,7 +221,7 @@ def unreadable(connection: Connection, prefix_ids: Collection[int]) -> dict[int,
     rows = fetch_all(
         connection,
         _Row,
-        "SELECT id, document FROM prefix WHERE id = ANY(:ids) AND lane_id <> 0",
+        "SELECT id, document FROM prefix WHERE id = ANY(:ids) AND own_lane_id <> 0",
         ids=list(prefix_ids),
     )
     return {row.id: why for row in rows if (why := _unreadable(connection, row)) is not None}
@@ -243,7 +243,7 @@ def unreadable_of(connection: Connection, item_ids: Collection[int]) -> dict[int
         _GoesOn,
         """
         SELECT item.id AS item_id, prefix_id FROM item JOIN prefix ON prefix.id = prefix_id
-        WHERE item.id = ANY(:ids) AND prefix.lane_id <> 0
+        WHERE item.id = ANY(:ids) AND prefix.own_lane_id <> 0
         """,
         ids=list(item_ids),
     )

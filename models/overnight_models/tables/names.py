@@ -96,14 +96,14 @@ class Prefix(Table, table=True):
 
     __tablename__ = "prefix"
     __table_args__ = (
-        UniqueConstraint("hash", "lane_id"),
+        UniqueConstraint("hash", "own_lane_id"),
         CheckConstraint(
-            "(lane_id <> 0) = (num_nulls(size, has_marks, unbounded) = 0)", name="what_is_encrypted_is_described"
+            "(own_lane_id <> 0) = (num_nulls(size, has_marks, unbounded) = 0)", name="what_is_encrypted_is_described"
         ),
     )
     id: int | None = Field(default=None, primary_key=True)
     hash: bytes
-    lane_id: int = zero()
+    own_lane_id: int = zero()
     """The lane whose own it is, since that encrypts; 0: it is of all lanes that don't."""
     document: str = long_text()
     """JSON: {"tools", "system", "messages"}."""

@@ -9,7 +9,7 @@ FROM (
     WHERE id > :after AND id <= :until AND prefix_id IS NOT NULL
 ) own
 JOIN lane ON lane.id = own.lane_id
-JOIN prefix ON prefix.id = own.prefix_id AND prefix.lane_id = 0
+JOIN prefix ON prefix.id = own.prefix_id AND prefix.own_lane_id = 0
 ORDER BY prefix.id, own.lane_id
 FOR KEY SHARE OF prefix;
 
@@ -18,14 +18,14 @@ SELECT lane.name AS lane, CASE
     WHEN document LIKE 'encrypted:%' THEN encode(substring(decode(substring(document FROM 11 FOR 16),
     'base64') FROM 5 FOR 8), 'hex') END AS key, count(*) AS n
 FROM prefix
-JOIN lane ON lane.id = prefix.lane_id
+JOIN lane ON lane.id = prefix.own_lane_id
 GROUP BY 1, 2;
 
 -- count_shared: How many prefixes of all lanes the items of a lane go on from, of these items: they aren't encrypted.
 -- first = 1, until = 1
 SELECT lane.name AS lane, NULL AS key, count(DISTINCT prefix_id) AS n
 FROM item
-JOIN prefix ON prefix.id = prefix_id AND prefix.lane_id = 0
+JOIN prefix ON prefix.id = prefix_id AND prefix.own_lane_id = 0
 JOIN lane ON lane.id = item.lane_id
 WHERE item.id >= :first AND item.id < :until
 GROUP BY 1;
@@ -42,10 +42,10 @@ WHERE id = ANY(:ids) AND NOT EXISTS (
 -- delete_left, 2 of 2: Delete those of all lanes that a lane has as its own, and no item goes on from any more. Returns how many.
 SELECT id
 FROM prefix
-WHERE lane_id = 0 AND EXISTS (
+WHERE own_lane_id = 0 AND EXISTS (
     SELECT
     FROM prefix own
-    WHERE own.hash = prefix.hash AND own.lane_id <> 0
+    WHERE own.hash = prefix.hash AND own.own_lane_id <> 0
 )
 ORDER BY id
 FOR UPDATE;
@@ -54,7 +54,7 @@ FOR UPDATE;
 -- after = 1, limit = 1
 SELECT prefix.id, lane.name AS lane, document
 FROM prefix
-JOIN lane ON lane.id = prefix.lane_id
+JOIN lane ON lane.id = prefix.own_lane_id
 WHERE prefix.id > :after
 ORDER BY prefix.id
 LIMIT :limit;

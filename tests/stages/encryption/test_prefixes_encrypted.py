@@ -124,7 +124,7 @@ def sealed_by(service: Service, key_file: Path, key: str) -> str:
     with process.database().transaction() as connection:
         from overnight_models.ledger import prefixes
 
-        (row,) = service.ledger.fetch_all("SELECT id, lane_id, encode(hash, 'hex') AS name FROM prefix")
+        (row,) = service.ledger.fetch_all("SELECT id, own_lane_id AS lane_id, encode(hash, 'hex') AS name FROM prefix")
         prefixes.keep_own(
             connection, row["name"], prefixes.Owner(row["lane_id"], "default"), CONTRACT.document.decode()
         )

@@ -54,8 +54,8 @@ def _ask_prefixes(connection: Connection) -> None:
     assert encrypted_prefixes.count(connection).total() > 0
     own = fetch_one(
         connection,
-        "SELECT prefix.id, lane_id, lane.name, encode(hash, 'hex') AS hash"
-        " FROM prefix JOIN lane ON lane.id = lane_id ORDER BY prefix.id LIMIT 1",
+        "SELECT prefix.id, own_lane_id AS lane_id, lane.name, encode(hash, 'hex') AS hash"
+        " FROM prefix JOIN lane ON lane.id = own_lane_id ORDER BY prefix.id LIMIT 1",
     )
     assert own is not None
     execute(connection, "UPDATE prefix SET document = '{}' WHERE id = :id", id=own["id"])

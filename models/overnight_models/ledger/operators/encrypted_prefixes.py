@@ -38,7 +38,7 @@ def count(connection: Connection) -> Counter[tuple[str, str | None]]:
         f"""
         SELECT lane.name AS lane, CASE WHEN document LIKE '{MARK}%' THEN {head_in_sql("document")} END AS key,
                count(*) AS n
-        FROM prefix JOIN lane ON lane.id = prefix.lane_id GROUP BY 1, 2
+        FROM prefix JOIN lane ON lane.id = prefix.own_lane_id GROUP BY 1, 2
         """,
     )
     return Counter({(row.lane, row.key): row.n for row in counted})
@@ -51,7 +51,7 @@ def count_shared(connection: Connection, first: int, until: int) -> Counter[tupl
         _Counted,
         """
         SELECT lane.name AS lane, NULL AS key, count(DISTINCT prefix_id) AS n
-        FROM item JOIN prefix ON prefix.id = prefix_id AND prefix.lane_id = 0 JOIN lane ON lane.id = item.lane_id
+        FROM item JOIN prefix ON prefix.id = prefix_id AND prefix.own_lane_id = 0 JOIN lane ON lane.id = item.lane_id
         WHERE item.id >= :first AND item.id < :until GROUP BY 1
         """,
         first=first,
@@ -73,7 +73,7 @@ def step_own(connection: Connection, after: int) -> Stepped:
         connection,
         _Own,
         """
-        SELECT prefix.id, lane.name AS lane, document FROM prefix JOIN lane ON lane.id = prefix.lane_id
+        SELECT prefix.id, lane.name AS lane, document FROM prefix JOIN lane ON lane.id = prefix.own_lane_id
         WHERE prefix.id > :after ORDER BY prefix.id LIMIT :limit
         """,
         after=after,
@@ -148,7 +148,7 @@ def _shared(connection: Connection, keys: Keys, after: int, until: int) -> Seque
             SELECT DISTINCT lane_id, prefix_id FROM item
             WHERE id > :after AND id <= :until AND prefix_id IS NOT NULL
         ) own
-        JOIN lane ON lane.id = own.lane_id JOIN prefix ON prefix.id = own.prefix_id AND prefix.lane_id = 0
+        JOIN lane ON lane.id = own.lane_id JOIN prefix ON prefix.id = own.prefix_id AND prefix.own_lane_id = 0
         ORDER BY prefix.id, own.lane_id FOR KEY SHARE OF prefix
         """,
         after=after,
@@ -164,8 +164,8 @@ def delete_left(connection: Connection) -> int:
         connection,
         int,
         """
-        SELECT id FROM prefix WHERE lane_id = 0 AND EXISTS (
-            SELECT FROM prefix own WHERE own.hash = prefix.hash AND own.lane_id <> 0
+        SELECT id FROM prefix WHERE own_lane_id = 0 AND EXISTS (
+            SELECT FROM prefix own WHERE own.hash = prefix.hash AND own.own_lane_id <> 0
         ) ORDER BY id FOR UPDATE
         """,
     )
