@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: celery worker imports what each installed package offers to its command line, before it reads what it was asked for: with Flower installed a worker has all of Flower, tornado and prometheus_client in its memory.
 # Expected: a worker loads its app and what that imports; flower is a command beside it that nobody called.
 # Source: celery/bin/celery.py: with_plugins over the entry points of celery.commands, as the module is imported
-# Here: workers/overnight_workers/one_machine/installation.py: workers are , forked from a process that has imported it
+# Here: workers/overnight_workers/one_machine/installation.py: workers are `celery worker`, forked from a process that has imported it
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
