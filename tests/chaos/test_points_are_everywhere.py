@@ -75,6 +75,7 @@ NOT_REACHED: Final = {
     "poll._stop: api.cancel": "while a double runs, or deadlines are at risk: here batches end at once",
     "poll._stop: process.database().transaction": "as the line before",
     "abandoned.bring_home: doorbell.ring": "after a death of a process that sends",
+    "turns._give_back_unsent: process.database().quick": "after a turn that the ledger broke off",
     "direct._hand_over: doorbell.ring": "when a callback's broker takes less than it was given",
     "recording._write: doorbell.ring": "when something stands in a callback's way",
     "turns._sign: process.database().quick": "after some seconds of sending",

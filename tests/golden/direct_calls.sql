@@ -34,3 +34,11 @@ SET state = 'batched', direct_at = CASE
 WHERE id = ANY(:ids) AND state IN ('racing')
 RETURNING id;
 
+-- not_ended: The calls of these claims that haven't ended, claim by claim.
+-- ids = '{1}'
+SELECT claim_id, batch_number AS number, item_id
+FROM direct_call
+JOIN direct_claim ON direct_claim.id = claim_id
+WHERE claim_id = ANY(:ids)
+ORDER BY claim_id, item_id;
+

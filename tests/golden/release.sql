@@ -1,22 +1,6 @@
 -- What ledger/release.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- release, 1 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
--- groups = 1, limit = 1, no_budget = 1
-SELECT body_group AS id, prefix_id, min(item_id) AS item_id
-FROM (
-    SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id,
-        0) AS prefix_id
-    FROM item
-    JOIN request ON request.item_id = item.id
-    WHERE held_by = :no_budget
-    ORDER BY held_reason, held_since, item.id
-    LIMIT :limit
-) held
-GROUP BY body_group, prefix_id
-ORDER BY random()
-LIMIT :groups;
-
--- release, 2 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
 -- groups = '{1}', no_budget = 1, prefixes = '{1}'
 UPDATE item
 SET state = 'waiting', waiting_since = held_since, held_by = NULL, held_since = NULL, held_reason = NULL
@@ -26,4 +10,52 @@ WHERE item.state IN ('held') AND held_by = :no_budget AND request.item_id = item
     SELECT *
     FROM unnest(CAST(:groups AS bigint[]), CAST(:prefixes AS integer[]))
 );
+
+-- release, 2 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
+-- groups = 1, limit = 1, no_budget = 1
+WITH RECURSIVE reason(why) AS (
+    (
+        SELECT held_reason
+        FROM item
+        WHERE held_by = :no_budget
+        ORDER BY held_reason
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT held_reason
+        FROM item
+        WHERE held_by = :no_budget AND held_reason > reason.why
+        ORDER BY held_reason
+        LIMIT 1
+    )
+    FROM reason
+    WHERE why IS NOT NULL
+), drawn AS (
+    SELECT why
+    FROM reason
+    WHERE why IS NOT NULL
+    ORDER BY random()
+    LIMIT :groups
+)
+SELECT body_group AS id, prefix_id, min(item_id) AS item_id
+FROM (
+    SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id,
+        0) AS prefix_id
+    FROM drawn
+    CROSS JOIN LATERAL (
+        SELECT id, prefix_id
+        FROM item
+        WHERE held_by = :no_budget AND held_reason = drawn.why
+        ORDER BY held_since, id
+        LIMIT (
+            SELECT :limit / count(*)
+            FROM drawn
+        )
+    ) item
+    JOIN request ON request.item_id = item.id
+) held
+GROUP BY body_group, prefix_id
+ORDER BY random()
+LIMIT :groups;
 

@@ -146,6 +146,13 @@ def test_an_answer_in_chunks_after_a_word_before_it_is_read_whole() -> None:
     assert answer.text == "abcde"
 
 
+def test_an_answer_whose_head_is_long_and_comes_in_parts_is_read() -> None:
+    """A gateway's own headers: what comes under them is paid."""
+    head, (first, *rest) = OK.partition(b"\r\n")[0], [b"x-trace-%d: %b\r\n" % (n, b"t" * 1_000) for n in range(60)]
+    answer = asked(saying(head + b"\r\n" + first, *rest, OK.partition(b"\r\n")[2]))
+    assert (answer.text, len(answer.headers)) == ("hi", 61)
+
+
 def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     assert asked(saying(b"HTTP/1.1 200 OK\r\n\r\n", b"all of it")).text == "all of it"
 

@@ -22,6 +22,29 @@ class Ended(NamedTuple):
     reserved_nano: int | None
 
 
+class Call(NamedTuple):
+    """A call of a claim that hasn't ended."""
+
+    claim_id: int
+    number: int
+    """Under which the claim's money is booked."""
+    item_id: int
+
+
+def not_ended(connection: Connection, claim_ids: Collection[int]) -> list[Call]:
+    """The calls of these claims that haven't ended, claim by claim."""
+    return fetch_all(
+        connection,
+        Call,
+        """
+        SELECT claim_id, batch_number AS number, item_id
+        FROM direct_call JOIN direct_claim ON direct_claim.id = claim_id
+        WHERE claim_id = ANY(:ids) ORDER BY claim_id, item_id
+        """,
+        ids=list(claim_ids),
+    )
+
+
 def end(connection: Connection, claim_id: int, item_ids: Collection[int]) -> dict[int, Ended]:
     """The calls of a claim for these items end now: by item, those that hadn't before."""
     ended = fetch_all(

@@ -310,7 +310,7 @@ UPDATE direct_claim
 SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND done_at IS NULL;
 
--- give_back: Items that were never let go are again where they were, in their old places; it costs nothing.
+-- give_back: Items that were never sent are again where they were, in their old places; it costs nothing.
 -- ids = '{1}'
 SELECT id
 FROM item

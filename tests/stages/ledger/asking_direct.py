@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import direct_calls
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
@@ -34,6 +35,7 @@ def ask_direct(connection: Connection) -> None:
     claim.extend(connection, [taken.claim.id], owner=1, lease_s=60)
     pauses.pause(connection, place, "slow down", pause_s=0)
     pauses.waiting_models(connection)
+    assert [call.item_id for call in direct_calls.not_ended(connection, [taken.claim.id])] == sorted(ids)
     _record(connection, taken.claim, ids)
     claim.give_back(connection, taken.claim.id, taken.claim.number, ids[3:])
     claim.close(connection, [taken.claim.id])

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from overnight_models.ledger import redo
+from overnight_models.ledger import redo, release
 from overnight_models.ledger.bodies import requests
 from overnight_models.ledger.operators import item_life
 from overnight_models.ledger.partitions import PARTITION_ITEMS, make_partitions
@@ -107,6 +107,28 @@ def test_a_group_that_can_not_be_read_holds_only_its_items_until_it_is_restored(
     service.finish()
     assert service.ledger.states("item") == ["succeeded"] * 4
     assert service.api.meter()["requests"] == 4, "each is paid once"
+
+
+def test_what_stays_unreadable_keeps_nothing_that_is_restored_waiting_however_much_it_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where one lane's encryption key is lost for good, and another's was away for an hour."""
+    monkeypatch.setattr(release, "_LOOKED_AT", 1)
+    lost, back = [f"lost {n}" for n in range(501)], ["back"]
+    service.accept(*(item(key) for key in lost))
+    service.accept(*long_items(*back))
+    kept = service.ledger.fetch_one("SELECT * FROM request_group WHERE id = 502")
+    service.ledger.execute("DELETE FROM request_group")
+    pack()
+    submit()
+    assert service.ledger.states("item") == ["held"] * 502
+    service.ledger.execute("INSERT INTO request_group VALUES (%s, %s, %s)", kept["id"], kept["items"], kept["packed"])
+    for _ in range(40):  # each draws one of two reasons
+        with process.database().transaction() as connection:
+            if release.release(connection):
+                break
+    assert service.ledger.item("back")["state"] == "waiting"
+    assert service.ledger.states("item").count("held") == 501
 
 
 def test_a_batch_of_damaged_requests_alone_is_emptied(service: Service) -> None:

@@ -20,6 +20,8 @@ _KEPT_FOR_S: Final = 30.0
 """Without use: what lies between may forget a connection sooner than it says so."""
 _READ_AHEAD: Final = 1_000_000
 """Bytes that were read and not yet taken, above which nothing more is read."""
+_LONGEST_HEAD: Final = 100_000
+"""Bytes of an answer's head, as httpx2's own transport takes it: gateways add headers, and a call is paid by then."""
 _HEADS_KEPT: Final = 100
 _ALIKE: Final = h11.Request(method="POST", target="/", headers=[("host", "alike"), ("transfer-encoding", "chunked")])
 """What h11 is told was sent, where a head is written that it has made before."""
@@ -126,7 +128,7 @@ class _Connection:
     def __init__(self, wire: _Wire) -> None:
         self.wire = wire
         self.kept_since = 0.0
-        self._http = h11.Connection(h11.CLIENT)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
 
     def write(self, request: httpx2.Request, body: bytes, heads: Heads) -> None:
         """Write a request, whole."""

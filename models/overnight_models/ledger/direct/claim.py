@@ -328,7 +328,7 @@ def authorize_calls(connection: Connection, claim_id: int, item_ids: Collection[
 
 
 def give_back(connection: Connection, claim_id: int, number: int, item_ids: Collection[int]) -> int:
-    """Items that were never let go are again where they were, in their old places; it costs nothing.
+    """Items that were never sent are again where they were, in their old places; it costs nothing.
 
     What its owner has taken back meanwhile is canceled. Returns how many calls have ended so.
     """

@@ -105,6 +105,11 @@ class Recorder:
         """Whether something isn't written yet."""
         return bool(self._unrecorded)
 
+    @property
+    def unrecorded(self) -> set[tuple[int, int]]:
+        """Claim and item of what isn't written yet."""
+        return {answer.request.call for answer in self._unrecorded}
+
     def add(self, done: Sequence[Done]) -> None:
         """More that came."""
         self._unrecorded += done

@@ -33,6 +33,11 @@ class Request:
     send_by: float = math.inf
     """By the monotonic clock: later its bytes aren't written, since its process may have been taken for dead."""
 
+    @property
+    def call(self) -> tuple[int, int]:
+        """The numbers of its claim and of its item."""
+        return self.claim.id, self.asked.item_id
+
 
 def headers(place: Place) -> dict[str, str]:
     """The headers of requests that go there."""

@@ -10,12 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
+from overnight_models.ledger import direct_calls
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.direct import claim as ledger
 from overnight_models.ledger.direct import pauses, places
@@ -112,6 +114,10 @@ class Turns:
         """How many a place's rate limit let go last, when it didn't let all go."""
         self._paused_until = math.inf
         self._look: _Look | None = None
+        self._under_way: set[tuple[int, int]] = set()
+        """Claim and item of each request that was handed out to be sent, and hasn't come back."""
+        self._was_broken_off = False
+        """The last turn was: what it had taken is sent by nobody."""
         self._first_requests = FirstRequests()
         self._keyless_said_at: dict[str, float] = {}
         """When it was said of a lane that its encryption key isn't there, by the monotonic clock."""
@@ -130,17 +136,26 @@ class Turns:
     def turn(self, done: Sequence[Done], limit: int) -> Turn:
         """Record what has come, and take what can be sent now. limit: no more than these."""
         self._recorder.add(done)
+        self._under_way.difference_update(answer.request.call for answer in done)
         if any(answer.reply.status != HTTPStatus.OK for answer in done):
             self._look = None  # nothing may be sent there any more
         deliveries: list[HandOver] = []
+        taken: list[Request] = []
+        is_away = False
         try:
             self._sign()
             deliveries = self._recorder.record()
-            return Turn(self._take(limit) if limit > 0 else (), deliveries)
+            self._give_back_unsent()
+            if limit > 0:
+                self._take(limit, taken)
         except TransientError as error:
+            is_away = self._was_broken_off = True
             log.warning("the database is away: answers are kept and recorded later", error=str(error))
             self._signed_at, self._look = float("-inf"), None
-            return Turn((), deliveries, is_away=True)
+        # those of the places before it were let go, whatever broke off
+        self._under_way.update(request.call for request in taken)
+        self.taken += len(taken)
+        return Turn(taken, deliveries, is_away)
 
     @property
     def has_unrecorded(self) -> bool:
@@ -167,12 +182,29 @@ class Turns:
                 ledger.extend(connection, self._claims, owner=self._owner, lease_s=LEASE_S)
         self._signed_at = now
 
-    def _take(self, limit: int) -> list[Request]:
-        """Take what is to be sent now, from one place after the other, until there is no room for more."""
+    def _give_back_unsent(self) -> None:
+        """What a turn had taken that was broken off is where it was: while this process lives nobody else does that."""
+        if not self._was_broken_off:
+            return
+        known = self._under_way | self._recorder.unrecorded
+        with process.database().quick() as connection:
+            calls = direct_calls.not_ended(connection, self._claims)
+        unsent = [call for call in calls if (call.claim_id, call.item_id) not in known]
+        for (claim_id, number), of_claim in groupby(unsent, key=lambda call: (call.claim_id, call.number)):
+            item_ids = [call.item_id for call in of_claim]
+            with process.database().quick() as connection:
+                ledger.give_back(connection, claim_id, number, item_ids)
+            log.warning("taken, and not sent: given back", claim_id=claim_id, items=len(item_ids))
+        self._was_broken_off = False
+
+    def _take(self, limit: int, requests: list[Request]) -> None:
+        """Take what is to be sent now, from one place after the other, until there is no room for more.
+
+        requests: to which they are added as soon as they are let go.
+        """
         lanes = settings().lanes
         if self.pause_ends_in_s == 0:
             self._paused_until = math.inf
-        requests: list[Request] = []
         with process.database().quick() as connection:
             look = self._look
             if look is None or not look.is_good:
@@ -191,8 +223,6 @@ class Turns:
         if len(requests) >= limit:
             # another worker may begin with the rest
             doorbell.ring(routes.DIRECT)
-        self.taken += len(requests)
-        return requests
 
     def _can_be_recorded(self, place: Place) -> bool:
         """Whether its answers could be written: what is sent is paid. Where a key isn't there, nothing is sent."""
