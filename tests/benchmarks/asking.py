@@ -35,6 +35,10 @@ _LEASE_S: Final = 60.0
 _CHUNK: Final = 2_000
 _BOUNDED_MS: Final = 2_000 * item_list.LOOKED_S
 """The time for which it is looked, and as much again for the last window."""
+_ALL_TIME_MS: Final = 50
+"""For a sum over all that was ever billed: it reads one row for whatever was recorded at once, up to 2,000 answers."""
+_KNOWN: Final = 20
+"""Batches of a page of the API's list that are ours."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Asked:
     name: str
     ask: Callable[[], object]
     most_ms: float | None = None
-    """It looks at as much as there is time for, and says how far it came; None: it looks at what it needs."""
+    """It is bounded in time and not by what it takes in a small ledger; None: it looks at what it needs."""
 
 
 def questions(database: Database) -> list[Asked]:
@@ -53,6 +57,7 @@ def questions(database: Database) -> list[Asked]:
     return [
         *(Asked(name, _taken_back(database, ask)) for name, ask in _asked(ids)),
         *(Asked(name, _taken_back(database, ask), _BOUNDED_MS) for name, ask in pages_asked.by_windows()),
+        Asked("overnight costs --by day", _taken_back(database, _costs_by_day), _ALL_TIME_MS),
     ]
 
 
@@ -84,8 +89,9 @@ class _Found:
                 "SELECT item_id, receipt FROM delivery JOIN request USING (item_id) WHERE state = 'due' LIMIT :n",
                 n=_CHUNK,
             )  # type: ignore[assignment]
-            # as many as one page of the API's list has; in a small ledger most of them are strangers
-            self.api_ids = [f"msgbatch_{number}" for number in range(1000)]
+            # as many as one page of the API's list has, of which the same number is known however large the ledger is
+            ours = [f"msgbatch_{number}" for number in range(1, _KNOWN + 1)]
+            self.api_ids = ours + [f"msgbatch_of_others_{number}" for number in range(1000 - _KNOWN)]
             self.messages = _column(connection, "SELECT message_id FROM inbox LIMIT 100")
             self.headers_id = self.waiting[2].headers_id
 
@@ -271,13 +277,16 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
     yield from pages_asked.by_an_index()
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
-    yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")
     yield "overnight budget", budgets.budgets
     yield (
         "plan: what a lane's answers came to",
         lambda connection: history.answers(connection, "lane 2", max_items=5_000),
     )
+
+
+def _costs_by_day(connection: Connection) -> object:
+    return costs.costs(connection, "day")
 
 
 def _status(connection: Connection) -> object:

@@ -4,7 +4,7 @@
 
 Two private databases are filled, which takes minutes and about a gigabyte a million items; then each thing that a tick,
 a stage or a person asks is asked of both, several times, and the fastest answers are compared. Pages that look for what
-no index knows are bounded in time instead, and say how far they have looked.
+no index knows are bounded in time instead, and say how far they have looked; so are sums over all time.
 """
 
 from __future__ import annotations

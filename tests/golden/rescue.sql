@@ -22,9 +22,15 @@ SET state = 'unclear', changed_at = now(), reason = 'its submitter died before i
 FROM doubted
 WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 
--- fold_tally: Add up the tally's changes. Returns how many rows it had.
+-- fold_tally: Add up the tally's changes. Returns how many sums it wrote; those without a change stay as they are.
 WITH folded AS (
     DELETE FROM tally
+    WHERE ctid = ANY(ARRAY(
+        SELECT unnest(array_agg(ctid))
+        FROM tally
+        GROUP BY noun, lane_id, run_id, headers_id, state
+        HAVING count(*) > 1 OR sum(n) = 0 AND sum(bytes) = 0
+    ))
     RETURNING noun, lane_id, run_id, headers_id, state, n, bytes
 )
 INSERT INTO tally(noun, lane_id, run_id, headers_id, state, n, bytes)

@@ -17,7 +17,11 @@ class Spending(Table, table=True):
     """
 
     __tablename__ = "spending"
-    __table_args__ = (Index("spending_by_time", "at"),)
+    __table_args__ = (
+        Index("spending_by_time", "at"),
+        # a run's bill reads its own rows, however many the ledger has
+        Index("spending_of_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+    )
     id: int | None = new_id()
     submission_id: int = big(index=True)
     """The submission that was answered, or the direct claim: their numbers are of one sequence."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.money import costs
+from overnight_models.ledger.operators import run_list
 from overnight_models.ledger.partitions import PARTITIONED
+from overnight_models.ledger.rows import execute
 from tests.benchmarks.asking import questions
 from tests.benchmarks.filling import Filled, fill
 from tests.benchmarks.plans import watched
@@ -25,3 +28,21 @@ def test_no_query_looks_through_a_big_table(fresh_database: Database) -> None:
             f"{asked.name}: {scan}\n{statement}" for statement, plan in plans for scan in LOOKS_THROUGH.findall(plan)
         ]
     assert scans == []
+
+
+def test_the_bills_of_runs_are_read_by_an_index_and_not_from_all_that_was_ever_billed(database: Database) -> None:
+    with database.transaction() as connection:
+        execute(connection, "INSERT INTO run (name) SELECT 'run ' || n FROM generate_series(1, 1000) n")
+        execute(
+            connection,
+            """
+            INSERT INTO spending (submission_id, lane_id, run_id, model, answers, paid_twice, cost_nano, realtime_nano)
+            SELECT n, 1, n % 1000 + 1, 'claude-haiku-5-5', 1, 0, 1, 2 FROM generate_series(1, 20000) n
+            """,
+        )
+        execute(connection, "ANALYZE spending")
+        with watched(database) as plans:
+            (bill,) = costs.costs(connection, "model", run_name="run 7")
+            page, _older = run_list.page(connection)
+    assert (bill.answers, page[0].cost_nano) == (20, 20)
+    assert [plan for statement, plan in plans if "spending" in statement and "Seq Scan on spending" in plan] == []

@@ -77,6 +77,29 @@ def test_after_any_walk_the_tally_is_the_count(database_url: str, seed: int) -> 
     assert rows[0] < 60, "folded, it has a row for each lane, run and state"
 
 
+def test_a_fold_writes_the_sums_that_have_changed_and_no_others(database_url: str) -> None:
+    database = Database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO tally (noun, lane_id, run_id, state, n, bytes)"
+            " SELECT 'item', 1, n, 'succeeded', 1, 10 FROM generate_series(1, 1000) n"
+            " UNION ALL VALUES ('item', 1, 7, 'succeeded', 2, 20), ('item', 1, 8, 'succeeded', -1, -10),"
+            " ('item', 1, 9, 'waiting', 0, 0), ('delivery', 1, NULL, 'due', 1, 0), ('delivery', 1, NULL, 'due', 1, 0)"
+        )
+        there = sums_with_places(connection)
+        with database.transaction() as folding:
+            fold_tally(folding)
+        written = sums_with_places(connection) - there
+    database.close()
+    assert {row[1:] for row in written} == {(7, "succeeded", 3, 30), (None, "due", 2, 0)}
+    assert len(there) == 1005
+
+
+def sums_with_places(connection: psycopg.Connection) -> set[tuple[object, ...]]:
+    """With where each row lies: a row that is written anew lies elsewhere."""
+    return set(connection.execute("SELECT ctid::text, run_id, state, n::int, bytes::int FROM tally").fetchall())
+
+
 def test_a_transaction_that_is_rolled_back_is_not_counted(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         with connection.transaction(force_rollback=True):

@@ -1,4 +1,4 @@
-"""Costs: what was billed, exact to the nano-dollar; from sums that are kept, so as fast for millions."""
+"""Costs: what was billed, exact to the nano-dollar; from sums that are kept of whatever was recorded at once."""
 
 from __future__ import annotations
 
