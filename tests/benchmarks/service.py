@@ -126,7 +126,11 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _spent(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    """Seconds of a processor, its ended children included; 0 when it has just ended: its parent has them then."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
