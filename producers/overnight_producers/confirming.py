@@ -23,9 +23,8 @@ def confirm(wire: Wire, what: Receipt | Sent, *, timeout: float) -> Steps[Confir
     silence = "they haven't arrived"
     while waiting:
         try:
-            # a question can get lost: asked again each second
             left_s = max(stop_at - time.monotonic(), 0.05)
-            verdicts = yield from wire.ask_verdicts(waiting, timeout_s=min(left_s, 1.0))
+            verdicts = yield from wire.ask_verdicts(waiting, timeout_s=left_s)
         except (TimeoutError, KeyMissing, Unreachable) as error:
             verdicts, silence, cause = {}, str(error), error
         waiting = [message_id for message_id in waiting if message_id not in verdicts]

@@ -21,7 +21,7 @@ from overnight_producers.receipts import Receipt
 from overnight_producers.steps import Pause, Reply, Steps
 from overnight_producers.wire import Wire
 
-_ANSWER_S: Final = 4.0
+_ANSWER_S: Final = 12.0
 _ASKED_TIMES: Final = 3
 _LONGEST_PAUSE_S: Final = 1.0
 
@@ -82,16 +82,19 @@ class Questions:
     def ask(self, question: str, about: dict[str, object], *, within_s: float | None = None) -> Steps[Reply]:
         """Ask until there is an answer. Raises Unreachable.
 
-        within_s: ask once, for so long; by default three times, since a question can get lost.
+        within_s: for so long, 12 seconds by default. Where a worker of an earlier version doesn't know the question,
+            another may.
         """
-        silence, times = "", _ASKED_TIMES if within_s is None else 1
-        for _ in range(times):
+        stop_at = time.monotonic() + (_ANSWER_S if within_s is None else within_s)
+        silence = ""
+        for _ in range(_ASKED_TIMES):
             try:
-                timeout_s = _ANSWER_S if within_s is None else within_s
-                return (yield from self._wire.ask(question, about, timeout_s=timeout_s))
+                return (yield from self._wire.ask(question, about, timeout_s=stop_at - time.monotonic()))
             except TimeoutError as error:
                 silence = str(error)
-        raise Unreachable(f"{silence}, asked {times} times: is `overnight up` (or an answer worker) running?")
+            if time.monotonic() >= stop_at:
+                break
+        raise Unreachable(f"{silence}: is `overnight up` (or an answer worker) running?")
 
     def outcome(self, about: About, *, within_s: float | None = None) -> Steps[Outcome | None]:
         """An item's outcome; None while it isn't final. Raises Rejected, NotYet, UnknownItem or Unreachable."""
@@ -125,7 +128,7 @@ def wait_for(what: str, look: Callable[[float], Steps[T | None]], *, timeout: fl
         cause: Exception | None = None
         silence = "it isn't final"
         try:
-            value = yield from look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
+            value = yield from look(max(stop_at - time.monotonic(), 0.5))
         except (NotYet, KeyMissing, Unreachable) as error:
             value, cause, silence = None, error, str(error)
         if value is not None:

@@ -71,7 +71,7 @@ class Window:
     def _ask(self) -> Steps[str | None]:
         """Ask after what is kept. Returns why nothing was heard, or None when something was."""
         try:
-            verdicts = yield from self._wire.ask_verdicts(self._kept, timeout_s=2.0)
+            verdicts = yield from self._wire.ask_verdicts(self._kept, timeout_s=self._timeout_s)
         except (TimeoutError, KeyMissing, Unreachable) as error:
             return str(error)
         for message_id, verdict in verdicts.items():

@@ -29,6 +29,10 @@ _AWAY_S: Final = 10.0
 _ASKED_AT_ONCE: Final = 100
 _LONGEST_POP_S: Final = 1.0
 """Less than a command may take, so that a Redis that is frozen is told from a worker that is slow."""
+_ASKED_AGAIN_S: Final = 1.0
+"""After so long a question is put again, then after twice as long, …"""
+_LONGEST_SILENCE_S: Final = 4.0
+"""… and at last each time after so long."""
 
 
 class Wire:
@@ -69,23 +73,23 @@ class Wire:
             yield Commands(tuple(missing))
 
     def ask(self, question: str, about: Mapping[str, object], *, timeout_s: float) -> Steps[Reply]:
-        """Ask the workers. Raises Unreachable, KeyMissing, or TimeoutError when none answers in time."""
+        """Ask the workers. Raises Unreachable, KeyMissing, or TimeoutError when none answers in time.
+
+        A question can get lost, so it is put again, ever less often. All answers come by one list, and the first is as
+        good as the last: a pile of questions delays it without losing it.
+        """
         reply_to = str(uuid4())
-        yield from self.send(
-            routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question
-        )
+        asking = {"question": question, "reply_to": reply_to, "about": about}
         stop_at = time.monotonic() + timeout_s
-        key = routes.REPLY_KEY.format(reply_to)
+        again_at, pause_s = time.monotonic(), _ASKED_AGAIN_S
         while (left_s := stop_at - time.monotonic()) > 0:
-            popped = yield Pop(key, min(left_s, _LONGEST_POP_S))
+            if time.monotonic() >= again_at:
+                yield from self.send(routes.ANSWER, asking, shown=question)
+                again_at, pause_s = time.monotonic() + pause_s, min(2 * pause_s, _LONGEST_SILENCE_S)
+            popped = yield Pop(routes.REPLY_KEY.format(reply_to), min(left_s, _LONGEST_POP_S))
             if popped is not None:
-                reply = exact_json.loads(popped)
-                if reply.get("key_missing"):
-                    raise KeyMissing(f"{reply['error']}. Ask again once the workers have it: nothing is lost")
-                if "error" in reply:
-                    raise TimeoutError(reply["error"])
-                return reply["answer"]
-        raise TimeoutError(f"no worker answered within {timeout_s:g} s")
+                return _answer(popped)
+        raise TimeoutError(f"no worker answered within {round(timeout_s, 1):g} s")
 
     def policy(self) -> Steps[Policy | None]:
         """What the workers published, at most half a minute ago; None when nothing is published (yet)."""
@@ -126,6 +130,15 @@ class Wire:
         asked = list(message_ids)[:_ASKED_AT_ONCE]
         answer = yield from self.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
         return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
+
+
+def _answer(popped: bytes) -> Reply:
+    reply = exact_json.loads(popped)
+    if reply.get("key_missing"):
+        raise KeyMissing(f"{reply['error']}. Ask again once the workers have it: nothing is lost")
+    if "error" in reply:
+        raise TimeoutError(reply["error"])
+    return reply["answer"]
 
 
 def envelope(task: str, arguments: Mapping[str, object], *, shown: str) -> bytes:

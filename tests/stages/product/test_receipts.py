@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import orjson
 import pytest
 import redis
 
@@ -22,6 +23,7 @@ from overnight_producers import (
     UnknownRun,
     Unreachable,
 )
+from overnight_workers.stages.answer import answer
 from overnight_workers.stages.rescue import publish_policy
 from tests.driving import Service, item, params
 from tests.servers import running_redis
@@ -132,6 +134,24 @@ def test_wait_outlasts_a_restart_of_redis(service: Service, tmp_path: Path, monk
             service.restart()
             with answering(url):
                 assert answered.result(60).key == "a"
+
+
+def test_an_answer_that_comes_after_the_question_was_put_again_still_counts(service: Service) -> None:
+    overnight = Overnight(service.redis_url)
+    receipt = overnight.enqueue(params("Behind a pile of questions?"), key="a")
+    take_in(service)
+    service.finish()
+    with redis.Redis.from_url(service.redis_url) as client, ThreadPoolExecutor() as pool:
+        confirmed = pool.submit(overnight.confirm, receipt, timeout=20)
+        outcome = pool.submit(overnight.wait, receipt, timeout=20)
+        wait_until(lambda: client.llen(routes.ANSWER) >= 4, 10)
+        for _ in range(2):
+            first = client.rpop(routes.ANSWER)
+            assert isinstance(first, bytes)
+            answer(**orjson.loads(orjson.loads(first)["body"])[1])
+        assert confirmed.result(timeout=5).accepted == 1
+        assert outcome.result(timeout=5).ok
+    overnight.close()
 
 
 def test_a_receipt_names_one_item(service: Service) -> None:
