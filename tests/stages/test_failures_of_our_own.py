@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 import overnight_workers.app  # noqa: F401 - notes the failures of tasks
 from overnight_models import routes
 from overnight_models.ledger.collect import collect as readings
+from overnight_models.ledger.operators.failures import MOST_OF_A_KIND
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import process
 from overnight_workers.cli import app
@@ -145,9 +146,11 @@ def test_a_batch_over_whose_results_collectors_die_again_and_again_is_an_alarm(s
     assert says(
         routes.COLLECT, "batch 1: Unfinished: 3 workers began it and none came to its end, and no error is known"
     )
-    collect()
-    why = service.ledger.fetch_one("SELECT failing_why FROM pulse WHERE stage = %s", routes.COLLECT)["failing_why"]
-    assert why.startswith("batch 1: Unfinished: 3 workers began it"), "the next one said so, and came to its end"
+    pulse.succeeded(routes.COLLECT, "batch 1")
+    with failing(service, "DELETE ON failure"):
+        collect()
+    assert says(routes.COLLECT, "batch 1: Unfinished: 3 workers began it"), "the next one said so"
+    pulse.succeeded(routes.COLLECT, "batch 1")
     assert failures() == []
 
 
@@ -160,20 +163,69 @@ def test_of_workers_that_do_not_come_to_an_end_for_a_full_disk_the_disk_is_said(
     for _ in range(3):
         a_submitter_dies()
     assert says(routes.SUBMIT, "batch 1: DatabaseFull", "has no room on its disk")
-    service.ledger.execute("UPDATE pulse SET failing_why = 'batch 2: a defect'")
+    service.ledger.execute("UPDATE failure SET what = 'batch 2'")
     a_submitter_dies()
-    assert says(routes.SUBMIT, "batch 1: Unfinished: 4 workers", "last: DatabaseFull")
+    assert any("batch 1: Unfinished: 4 workers" in text and "last: DatabaseFull" in text for text in failures())
 
 
 def test_a_failure_that_the_ledger_does_not_take_is_said_as_soon_as_it_does(service: Service) -> None:
     service.accept(item("a"))
     pulse.at_work(routes.PACK)
-    with failing(service, "INSERT ON batch"), failing(service, "INSERT OR UPDATE ON pulse"):
+    with failing(service, "INSERT ON batch"), failing(service, "INSERT ON failure"):
         pack()
     assert failures() == []
     process.pulse_said_at().clear()  # as after ten seconds
-    pack()
+    pulse.at_work(routes.PACK)
     assert says(routes.PACK, "lane ", "a defect")
+    pack()
+    assert failures() == []
+
+
+def test_one_that_fails_is_said_until_it_succeeds_while_another_of_its_stage_fails_and_succeeds(
+    service: Service,
+) -> None:
+    pulse.failed(routes.POLL, OSError("no route"), about="workspace a", again_in_s=300)
+    for _ in range(2):
+        pulse.failed(routes.POLL, OSError("no name"), about="workspace b")
+        assert [name in " ".join(failures()) for name in ("workspace a: ", "workspace b: ")] == [True, True]
+        pulse.succeeded(routes.POLL, "workspace b")
+        assert says(routes.POLL, "workspace a: OSError: no route")
+    pulse.succeeded(routes.POLL, "workspace a")
+    assert failures() == []
+
+
+def test_another_process_that_succeeds_at_a_part_ends_the_alarm_of_that_part_alone(service: Service) -> None:
+    for name in ("a", "b"):
+        pulse.failed(routes.PACK, OSError("no room"), about=f"lane {name}")
+    assert says("lane a: OSError: no room; for the same reason at lane b")
+    process.failing().clear()
+    process.pulse_said_at().clear()
+    pulse.at_work(routes.PACK)
+    pulse.succeeded(routes.PACK, "lane a")
+    assert says(routes.PACK, "lane b: OSError: no room")
+
+
+def test_many_that_fail_are_few_rows_and_crowd_out_no_other_kind(service: Service) -> None:
+    for n in range(MOST_OF_A_KIND + 5):
+        pulse.failed(routes.MEASURE, OSError(f"reason {n}"), about=f"item {n}")
+    pulse.failed(routes.MEASURE, OSError("no room"))
+    counted = service.ledger.fetch_one("SELECT count(*) AS n FROM failure")["n"]
+    assert counted == MOST_OF_A_KIND + 1
+    said = failures()
+    assert len(said) == 6
+    assert said[-1] == f"{routes.MEASURE} fails at {MOST_OF_A_KIND - 4} other things; its log says why."
+    service.ledger.execute("UPDATE failure SET until = now() - interval '11 minutes'")
+    sweep()
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM failure")["n"] == 0
+
+
+def test_what_a_worker_of_an_earlier_version_says_of_its_failure_is_an_alarm(service: Service) -> None:
+    service.ledger.execute(
+        "INSERT INTO pulse (stage, failing_since, failing_until, failing_why) VALUES"
+        " (%s, now(), now() + interval '1 minute', 'batch 7: OSError: no room')",
+        routes.SUBMIT,
+    )
+    assert says(routes.SUBMIT, "last: batch 7: OSError: no room")
 
 
 def test_results_that_can_not_be_recorded_are_read_again_with_the_reason(service: Service) -> None:
@@ -280,7 +332,7 @@ def test_a_failure_is_over_a_while_after_its_next_try(service: Service) -> None:
         service.accept(item("a"))
         pack()
     assert failures()
-    service.ledger.execute("UPDATE pulse SET failing_until = now()")
+    service.ledger.execute("UPDATE failure SET until = now()")
     assert failures() == []
 
 

@@ -18,6 +18,7 @@ from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView
+from overnight_models.ledger.operators.failures import Failing
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
@@ -139,7 +140,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "batch overdue": ({"troubles": replace(CALM, overdue=(Overdue(7, "msgbatch_1", 26 * 3600.0),))}, {}),
     "stage failing": (
-        {"troubles": replace(CALM, pulses=(Pulse("overnight.submit", 1.0, None, 5.0, "batch 7: OSError: no room"),))},
+        {"troubles": replace(CALM, failures=(Failing("overnight.submit", "batch 7", 5.0, "OSError: no room"),))},
         {"troubles": replace(CALM, pulses=(Pulse("overnight.submit", 1.0, None),))},
     ),
     "results unread": (

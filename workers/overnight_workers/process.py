@@ -93,12 +93,12 @@ class Failure:
 
 
 @held
-def failing() -> dict[str, str]:
-    """Why stages fail, as this process knows it."""
+def failing() -> dict[str, set[str]]:
+    """What stages fail at, as this process knows it, by stage."""
     return {}
 
 
 @held
-def unnoted_failures() -> dict[str, Failure]:
-    """The last of each stage."""
+def unnoted_failures() -> dict[tuple[str, str], Failure]:
+    """By the stage and what it failed at."""
     return {}

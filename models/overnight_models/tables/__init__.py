@@ -23,7 +23,7 @@ from overnight_models.tables.catalogs import (
     CatalogUnsent,
 )
 from overnight_models.tables.columns import Table
-from overnight_models.tables.deployment import Counter, Deployment, Lane, Obstacle, Pulse, Workspace
+from overnight_models.tables.deployment import Counter, Deployment, Failure, Lane, Obstacle, Pulse, Workspace
 from overnight_models.tables.direct import DirectCall, DirectClaim, DirectPause, MaybeBilled
 from overnight_models.tables.items import (
     Follower,
@@ -70,6 +70,7 @@ __all__ = [
     "DirectClaim",
     "DirectPause",
     "Double",
+    "Failure",
     "Follower",
     "HandOver",
     "Headers",

@@ -108,9 +108,24 @@ class Pulse(Table, table=True):
     work_since: datetime | None = None
     """Said by the sweep; none while there is no work for it."""
     failing_since: datetime | None = None
+    """This and the next two are written by workers from before `Failure`, and read while such workers may run."""
     failing_until: datetime | None = None
-    """A little after its next try: so long its last failure counts."""
     failing_why: str | None = long_text(default=None)
+
+
+class Failure(Table, table=True):
+    """What a stage fails at, for a reason of our own, until that goes well or isn't tried any more."""
+
+    __tablename__ = "failure"
+    stage: str = long_text(primary_key=True)
+    what: str = long_text(primary_key=True)
+    """As `batch 7`; empty: a task as a whole."""
+    since: datetime = now()
+    seen_at: datetime = now()
+    """When it last failed."""
+    until: datetime
+    """A little after its next try: so long its last failure counts."""
+    why: str = long_text()
 
 
 class Counter(Table, table=True):

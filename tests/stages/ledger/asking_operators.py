@@ -26,6 +26,7 @@ from overnight_models.ledger.operators import (
     batch_list,
     canceling,
     delivery_list,
+    failures,
     item_life,
     item_list,
     item_views,
@@ -99,8 +100,9 @@ def ask_operators(connection: Connection) -> None:
     counters.counters(connection)
     counters.fold(connection)
     pulse.note_run(connection, "pack")
-    pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
-    pulse.note_success(connection, "pack", "OSError: no room")
+    failures.note(connection, "pack", "lane a", "OSError: no room", lasts_s=90)
+    failures.end(connection, "pack", "lane a")
+    failures.forget(connection)
     pulse.note_work(connection, ["pack"])
     troubles.troubles(connection)
     workspaces.workspaces(connection)

@@ -7,6 +7,7 @@ few values: names of the configuration, and words of ours.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -162,10 +163,17 @@ def _stages(seen: Snapshot) -> Iterator[Metric]:
     work = GaugeMetricFamily(
         "overnight_stage_work_seconds", "Since when there is work for a stage; 0: there is none", labels=["stage"]
     )
+    failing = GaugeMetricFamily(
+        "overnight_stage_failures", "Things that a stage fails at for reasons of our own", labels=["stage"]
+    )
+    failures = Counter(failure.stage for failure in seen.troubles.failures)
     for pulse in seen.troubles.pulses:
+        failing.add_metric([pulse.stage], failures.pop(pulse.stage, 0))
         work.add_metric([pulse.stage], pulse.work_s or 0.0)
         if pulse.silent_s is not None:
             age.add_metric([pulse.stage], pulse.silent_s)
+    for stage, things in failures.items():
+        failing.add_metric([stage], things)
     depth = GaugeMetricFamily("overnight_queue_messages", "Messages that wait in Redis", labels=["queue"])
     if seen.redis is not None:
         for queue, length in seen.redis.queues.items():
@@ -173,7 +181,7 @@ def _stages(seen: Snapshot) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "overnight_redis_up", "1 if Overnight's own Redis is well", value=seen.redis.fault is None
         )
-    yield from (age, work, depth)
+    yield from (age, work, failing, depth)
 
 
 def _budgets(seen: Snapshot) -> Iterator[Metric]:

@@ -91,7 +91,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "a stage fails for a reason of our own: no room on Postgres' disk or in the temporary directory, an encryption"
         " key that isn't there, or a defect",
         "gives back with the reason what it had taken, goes on with the rest, and tries again, up to every 5 minutes;"
-        " the alarm ends when that has gone well",
+        " what fails is said by its name until it has gone well, whatever else goes well",
         "see what it says: make room on Postgres' disk, or in the directory that TMPDIR names (a body has up to 256 MB)"
         "; put the encryption key back; for anything else the worker's log has more: report it",
     ),

@@ -10,6 +10,7 @@ from typing import Final
 
 from overnight_models import routes
 from overnight_models.ledger.deliver.obstacles import GONE_S
+from overnight_models.ledger.operators.failures import Failing
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Troubles
@@ -40,6 +41,9 @@ _UNREAD_QUEUE_S: Final = 600.0
 _FULL_LONG_S: Final = 900.0
 _LIMITED_LONG_S: Final = 900.0
 _MOST_CHARACTERS: Final = 400
+_MOST_REASONS: Final = 5
+"""Of one stage that fails."""
+_MOST_NAMES: Final = 3
 _RELAY_LATE_S: Final = 60.0
 """So that somebody is woken within two minutes."""
 
@@ -67,6 +71,7 @@ def alarms(
         *_read_only(troubles.read_only),
         *_damaged(troubles),
         *_never_swept(troubles.pulses, lanes),
+        *_failing(troubles.failures),
         *_pulse(troubles.pulses, settings.timing),
         *_moved(troubles),
         *_workspaces(workspaces, settings),
@@ -169,19 +174,30 @@ def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator
         )
 
 
+def _failing(failures: Sequence[Failing]) -> Iterator[Alarm]:
+    """For each stage and reason one, since a full disk is one trouble; of a stage so many, and how many things more."""
+    stages: dict[str, dict[str, list[Failing]]] = {}
+    for failing in failures:
+        stages.setdefault(failing.stage, {}).setdefault(failing.why, []).append(failing)
+    for stage, reasons in stages.items():
+        for first, *alike in list(reasons.values())[:_MOST_REASONS]:
+            text = f"{stage} has failed for {spoken(first.since_s)}, last: {first.said}"
+            if alike:
+                names = [failing.what for failing in alike[:_MOST_NAMES]]
+                more = len(alike) - len(names)
+                text += f"; for the same reason at {', '.join(names)}" + (f" and {more} more" if more else "")
+            yield Alarm("stage failing", text, advice=against_failure(first.said))
+        others = sum(len(alike) for alike in list(reasons.values())[_MOST_REASONS:])
+        if others:
+            yield Alarm("stage failing", f"{stage} fails at {several(others, 'other thing')}; its log says why.")
+
+
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
     ticks = {
         routes.RESCUE: ("swept", max(_UNSWEPT_S, 3 * timing.sweep_every)),
         routes.POLL: ("looked for batches", max(_SILENT_S, 3 * timing.poll_every)),
     }
     for pulse in pulses:
-        if pulse.failing_s is not None:
-            why = pulse.failing_why or ""
-            yield Alarm(
-                "stage failing",
-                f"{pulse.stage} has failed for {spoken(pulse.failing_s)}, last: {why}",
-                advice=against_failure(why),
-            )
         if pulse.stage in ticks and pulse.silent_s is not None:
             did, patience_s = ticks[pulse.stage]
             if pulse.silent_s > patience_s:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import counters
 from overnight_models.ledger.bodies.encryption import KEYLESS_PAUSE_S, NoKey
 from overnight_models.ledger.database import DatabaseFull
+from overnight_models.ledger.operators import failures
 from overnight_models.ledger.operators import pulse as ledger
 from overnight_workers import process
 from overnight_workers.telemetry import counted, logs
@@ -27,8 +27,8 @@ _GRACE_S: Final = 60.0
 _SHOWN: Final = 500
 """Characters of an error; the rest is in the log."""
 _KNOWN: Final = (DatabaseFull, OSError, NoKey)
-_OF_A_TASK: Final = re.compile(r"[A-Z]\w*: ")
-"""A reason that begins with its error, and not with what it failed at: a task as a whole failed."""
+_MOST_UNNOTED: Final = 100
+"""Failures that one process remembers while the ledger takes none."""
 
 _NO_CHANCE: Final = 3
 """Workers that began one batch and didn't come to its end."""
@@ -46,18 +46,17 @@ def at_work(stage: str) -> None:
     if now - said_at.get(stage, float("-inf")) < _EVERY_S:
         return
     unnoted = process.unnoted_failures()
+    of_stage = {key: failure for key, failure in sorted(unnoted.items()) if key[0] == stage}
     with process.database().transaction() as connection:
-        why = ledger.note_run(connection, stage)
-        if (failure := unnoted.get(stage)) is not None:
-            ledger.note_failure(connection, stage, failure.why, lasts_s=failure.lasts_s)
+        for (_, what), failure in of_stage.items():
+            failures.note(connection, stage, what, failure.why, lasts_s=failure.lasts_s)
+        failing = ledger.note_run(connection, stage)
         if written := +counted.unwritten():
             counters.add(connection, written)
     counted.unwritten().subtract(written)
-    if why is None:
-        process.failing().pop(stage, None)
-    else:
-        process.failing()[stage] = why
-    unnoted.pop(stage, None)
+    process.failing()[stage] = set(failing)
+    for key in of_stage:
+        unnoted.pop(key, None)
     said_at[stage] = now
 
 
@@ -69,45 +68,45 @@ def is_our_own(error: BaseException) -> bool:
 def failed(
     stage: str, error: BaseException, *, about: str = "", again_in_s: float = 60.0, is_guess: bool = False
 ) -> None:
-    """Say that a stage failed for a reason of our own, for an alarm until its next try has passed. Never raises.
+    """Say that a stage failed at something for a reason of our own: an alarm until that goes well. Never raises.
 
     What the ledger doesn't take now, this process says as soon as it does: a full disk would be known by nobody.
 
-    about: what it failed at, as `batch 7`.
+    about: what it failed at, as `batch 7`: its kind, a word that the code knows, then which; empty: a task as a whole.
+    again_in_s: when it is tried again; where it isn't, the alarm ends a little later.
     is_guess: what failed there last, where that is known, stays the alarm's reason.
     """
     if not is_our_own(error):
         return
-    why = f"{about}: {said(error)}" if about else said(error)
-    process.failing()[stage] = why
+    why, lasts_s, unnoted = said(error), again_in_s + _GRACE_S, process.unnoted_failures()
+    process.failing().setdefault(stage, set()).add(about)
     # of a full disk it is known where
-    log.error("a stage fails", stage=stage, why=why, exc_info=None if isinstance(error, _KNOWN) else error)
+    log.error("a stage fails", stage=stage, at=about, why=why, exc_info=None if isinstance(error, _KNOWN) else error)
     try:
         with process.database().transaction() as connection:
-            ledger.note_failure(
-                connection, stage, why, lasts_s=again_in_s + _GRACE_S, unless_known_of=about if is_guess else None
-            )
-        process.unnoted_failures().pop(stage, None)
+            failures.note(connection, stage, about, why, lasts_s=lasts_s, keep_known=is_guess)
+        unnoted.pop((stage, about), None)
     except (TransientError, SQLAlchemyError) as refused:
-        if not is_guess:
-            process.unnoted_failures()[stage] = process.Failure(why, again_in_s + _GRACE_S)
+        if not is_guess and len(unnoted) < _MOST_UNNOTED:
+            unnoted[stage, about] = process.Failure(why, lasts_s)
         log.warning("a failure can't be noted in the ledger", stage=stage, error=str(refused))
 
 
 def succeeded(stage: str, about: str = "") -> None:
-    """What a stage may have failed at has gone well: its alarm is over at once. Never raises.
+    """What a stage may have failed at has gone well: its alarm is over at once, and no other's. Never raises.
 
     Costs nothing where this process knows of no failure at it.
 
     about: as it was said of the failure; empty: a task as a whole.
     """
-    why = process.failing().get(stage)
-    if why is None or not (why.startswith(f"{about}: ") if about else _OF_A_TASK.match(why)):
+    known = process.failing().get(stage, set())
+    if about not in known:
         return
+    process.unnoted_failures().pop((stage, about), None)
     try:
         with process.database().transaction() as connection:
-            ledger.note_success(connection, stage, why)
-        process.failing().pop(stage, None)
+            failures.end(connection, stage, about)
+        known.discard(about)
     except (TransientError, SQLAlchemyError) as refused:
         log.warning("a success can't be noted in the ledger", stage=stage, error=str(refused))
 

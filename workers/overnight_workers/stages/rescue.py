@@ -22,7 +22,7 @@ from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
-from overnight_models.ledger.operators import actions, lanes
+from overnight_models.ledger.operators import actions, failures, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.roads import kept
@@ -272,6 +272,7 @@ def _add_up() -> None:
 def _forget() -> None:
     with process.database().transaction() as connection:
         obstacles.forget(connection)
+        failures.forget(connection)
         rescue.forget_messages(connection)
         recall.forget(connection)
         rescue.forget_sightings(connection)

@@ -1,8 +1,8 @@
 """The pulse of the stages: when each last ran, and since when there is work for it.
 
 Every row is written by a stage that runs, or by the sweep. So whatever stops, a beat, a worker, a broker, is seen by
-whoever reads the ledger: the time of the last sweep grows old, or work waits for a stage that doesn't run. A stage that
-runs and fails says that too.
+whoever reads the ledger: the time of the last sweep grows old, or work waits for a stage that doesn't run. What a stage
+that runs fails at: `failures.py`.
 """
 
 from __future__ import annotations
@@ -25,69 +25,20 @@ class Pulse:
     """Since it last ran; None: it never did."""
     work_s: float | None
     """Since when the sweep finds work for it; None: there is none."""
-    failing_s: float | None = None
-    """Since when it fails for reasons of our own; None: it doesn't."""
-    failing_why: str | None = None
-    """The last of them."""
 
 
-def note_run(connection: Connection, stage: str) -> str | None:
-    """A stage runs now. Returns why it fails, where it does: whoever succeeds at that says so (`note_success`)."""
-    return fetch_value(
+def note_run(connection: Connection, stage: str) -> list[str]:
+    """A stage runs now. Returns what it fails at: whoever succeeds at one of these says so (`failures.end`)."""
+    failing: list[str] | None = fetch_value(
         connection,
-        str,
+        list,
         """
         INSERT INTO pulse (stage, ran_at) VALUES (:stage, now()) ON CONFLICT (stage) DO UPDATE SET ran_at = now()
-        RETURNING CASE WHEN failing_until > now() THEN failing_why END
+        RETURNING ARRAY(SELECT what FROM failure WHERE failure.stage = pulse.stage)
         """,
         stage=stage,
     )
-
-
-def note_success(connection: Connection, stage: str, why: str) -> None:
-    """What a stage failed at has gone well: it fails no more, unless it has failed by something else meanwhile.
-
-    why: as it was noted.
-    """
-    execute(
-        connection,
-        """
-        UPDATE pulse SET failing_until = now()
-        WHERE stage = :stage AND failing_until > now() AND failing_why = :why
-        """,
-        stage=stage,
-        why=as_noted(why),
-    )
-
-
-def as_noted(why: str) -> str:
-    """The reason of a failure as its row has it: no text in Postgres holds a zero byte."""
-    return why.replace("\x00", "\ufffd")
-
-
-def note_failure(
-    connection: Connection, stage: str, why: str, *, lasts_s: float, unless_known_of: str | None = None
-) -> None:
-    """A stage failed for a reason of our own. It counts as failing for so long, or until it fails again.
-
-    unless_known_of: the work that it failed at; where the last failure was at the same, its reason stays.
-    """
-    execute(
-        connection,
-        """
-        INSERT INTO pulse (stage, failing_since, failing_until, failing_why)
-        VALUES (:stage, now(), now() + make_interval(secs => :lasts_s), :why)
-        ON CONFLICT (stage) DO UPDATE
-        SET failing_since = CASE WHEN pulse.failing_until > now() THEN pulse.failing_since ELSE now() END,
-            failing_until = greatest(pulse.failing_until, excluded.failing_until),
-            failing_why = CASE WHEN starts_with(pulse.failing_why, CAST(:known AS text)) THEN pulse.failing_why
-                               ELSE excluded.failing_why END
-        """,
-        stage=stage,
-        why=as_noted(why),
-        lasts_s=lasts_s,
-        known=None if unless_known_of is None else f"{unless_known_of}: ",
-    )
+    return failing or []
 
 
 def note_work(connection: Connection, stages: Sequence[str]) -> None:
@@ -126,9 +77,7 @@ def pulses(connection: Connection) -> list[Pulse]:
         connection,
         """
         SELECT stage, extract(epoch FROM now() - ran_at)::float AS silent_s,
-               extract(epoch FROM now() - work_since)::float AS work_s,
-               CASE WHEN failing_until > now() THEN extract(epoch FROM now() - failing_since)::float END AS failing_s,
-               CASE WHEN failing_until > now() THEN failing_why END AS failing_why
+               extract(epoch FROM now() - work_since)::float AS work_s
         FROM pulse ORDER BY stage
         """,
     )

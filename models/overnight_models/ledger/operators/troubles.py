@@ -21,6 +21,7 @@ from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unr
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
+from overnight_models.ledger.operators.failures import Failing, failing
 from overnight_models.ledger.operators.pulse import Pulse, pulses
 from overnight_models.ledger.relays import seen
 from overnight_models.ledger.relays.seen import RelayView
@@ -144,7 +145,9 @@ class Troubles:
     given_up: tuple[GivenUp, ...] = ()
     """Caching that lost money."""
     pulses: tuple[Pulse, ...] = ()
-    """When each stage last ran, since when it has work, and whether it fails."""
+    """When each stage last ran, and since when it has work."""
+    failures: tuple[Failing, ...] = ()
+    """What stages fail at, by stage, what has failed longest first."""
     late: tuple[Late, ...] = ()
     """Deadlines that are over, or will be before an answer comes."""
     limited: tuple[Limited, ...] = ()
@@ -193,6 +196,7 @@ def troubles(connection: Connection) -> Troubles:
         unread=tuple(_unread(connection)),
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
+        failures=tuple(failing(connection)),
         late=tuple(late(connection)),
         limited=tuple(limited(connection)),
         unreadable=tuple(unreadable(connection)),

@@ -15,6 +15,7 @@ from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import senders
 from overnight_models.ledger.deliver.targets import Target
+from overnight_models.wire.message import WEBHOOK
 from overnight_workers import process
 from overnight_workers.celery_worker import stopping
 from overnight_workers.celery_worker.celery_app import app
@@ -112,7 +113,7 @@ class _Run:
         for broker, task in ended.items():
             del self._running[broker]
             self._idle_until[broker] = time.monotonic() + _LOOK_EVERY_S
-            with pulse.alone(routes.WEBHOOKS, broker):
+            with pulse.alone(routes.WEBHOOKS, f"webhook {broker.removeprefix(WEBHOOK)}"):
                 if task.result():
                     has_sent = True
                     del self._idle_until[broker]
