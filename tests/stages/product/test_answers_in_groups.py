@@ -26,7 +26,7 @@ KEYS = [f"k{n}" for n in range(12)]
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four answers in a group."""
-    monkeypatch.setattr(groups, "MOST_ITEMS", 4)
+    monkeypatch.setattr(groups, "READ_ALONE", groups.Most(4, 1_000_000))
 
 
 def numbers(service: Service) -> list[int]:

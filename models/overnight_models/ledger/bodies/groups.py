@@ -62,17 +62,17 @@ def write_groups(
     table: GroupTable,
     bodies: Iterable[Body],
     key: bytes | None = None,
-    most: Most = READ_ALONE,
+    most: Most | None = None,
 ) -> dict[int, Place]:
     """Write bodies of one lane in groups. Returns where each lies by its item.
 
     key: what they are encrypted by; None: they aren't.
-    most: how much a group has.
+    most: how much a group has; None: of bodies that are asked for one by one.
 
     Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone, and all of
     them while workers may run that can't read groups.
     """
-    divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id)), most))
+    divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id)), most or READ_ALONE))
     if not divided or not are_begun(connection):
         return {}
     rows = [
