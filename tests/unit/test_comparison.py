@@ -39,6 +39,12 @@ def test_a_side_that_is_surely_worse_is_said_to_be() -> None:
     assert beside.test.method == "exact McNemar"
 
 
+def test_a_dearer_side_is_said_to_cost_more_and_by_how_much() -> None:
+    comparison = compare({"old": rows(50), "new": rows(50, cost="0.003")}, whole=1_000)
+
+    assert "costs about $2.00 more for all 1,000 rows ($2.00 to $2.00)" in comparison.beside[0].sentence
+
+
 def test_a_small_difference_on_few_rows_can_not_be_told_and_says_how_many_rows_would() -> None:
     comparison = compare({"old": rows(40), "new": rows(40, bad=2)}, whole=1000)
 

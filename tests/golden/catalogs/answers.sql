@@ -47,10 +47,15 @@ LIMIT :limit;
 -- run = 'text'
 SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
     coalesce(sum(cost_nano), 0)::bigint AS cost_nano, count(*) FILTER (WHERE ok IS NOT NULL
-    AND cost_nano IS NULL) AS unpriced
+    AND cost_nano IS NULL) AS unpriced, count(*) FILTER (WHERE had_already) AS had_already
 FROM (
     SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
-        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0
+        ELSE redo.cost_before_nano END AS cost_nano, EXISTS (
+        SELECT
+        FROM follower
+        WHERE follower.item_id = item.id
+    ) AS had_already
     FROM (
         SELECT own.block, part.*
         FROM (

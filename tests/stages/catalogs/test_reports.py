@@ -83,7 +83,11 @@ def test_a_stopped_pilot_has_a_report_with_its_causes_and_its_small_bill(catalog
     assert len(stopped["drawn"]) == 10
     assert {row["before"] for row in stopped["drawn"]} == {None}
     assert {"title", "overnight_problem"} <= {name for row in stopped["drawn"] for name in row["now"]}
-    assert "which isn&#39;t published" in (catalog.directory / "shop.report.html").read_text().replace("'", "&#39;")
+    page = (catalog.directory / "shop.report.html").read_text().replace("'", "&#39;")
+    assert "which isn&#39;t published" in page
+    assert "<b>60</b>of 60 rows were to be sent" in page
+    assert "<b>20</b>of them were sent" in page
+    assert "Why rows were to be sent" in page
 
 
 def test_runs_show_gives_the_kept_report_and_that_of_a_run_under_way(catalog: Enriched) -> None:

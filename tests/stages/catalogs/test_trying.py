@@ -83,6 +83,10 @@ def test_a_run_takes_tried_rows_for_nothing_and_publishes_them(catalog: Enriched
     assert run.state == "complete"
     assert len(catalog.published()) == 12
     assert catalog.sent == 12
+    report = json.loads((catalog.directory / "shop.report.json").read_bytes())
+    assert (report["counts"]["had_already"], report["bill"]["answers"]) == (4, 8)
+    assert "4 of them were asked before" in (catalog.directory / "shop.report.html").read_text()
+    assert "; 4 were asked before, for nothing now: $" in read_command(app, "runs", "show", run.name)
 
 
 def test_rows_are_tried_in_real_time_where_the_lane_may_and_a_batch_is_said_with_its_time(catalog: Enriched) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from overnight_models.quantities import money, spoken
 from overnight_models.wire.outcome import dollars
 from overnight_workers.cli import console
+from overnight_workers.plan.figure import How
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -30,10 +31,12 @@ def plan_table(plan: dict[str, Any]) -> Group:
         table.add_column(title, justify="left" if title in ("why", "known by") else "right")
     for reason in plan["reasons"].values():
         between = f"${reason['low_usd']} and ${reason['high_usd']}"
-        table.add_row(reason["words"], f"{reason['rows']:,}", f"${reason['usd']}", between, reason["how"])
+        table.add_row(reason["words"], f"{reason['rows']:,}", f"${reason['usd']}", between, How(reason["how"]).words)
     if len(plan["reasons"]) > 1:
         between = f"${plan['low_usd']} and ${plan['high_usd']}"
-        table.add_row(Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, plan["how"])
+        table.add_row(
+            Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, How(plan["how"]).words
+        )
     notes = [Text(note, "yellow") for reason in plan["reasons"].values() for note in _notes(reason)]
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
@@ -102,7 +105,8 @@ def page(run: Run) -> Group:
     if "items" in counts:
         problems = ", ".join(f"{n:,} {cause}" for cause, n in counts["problems"].items())
         again = f"; {counts['asked_again']:,} asked again" if counts.get("asked_again") else ""
-        bill = f"{counts['ok']:,} answered, {problems or 'no problems'}{again}: {money(counts['cost_nano'])}"
+        had = f"; {counts['had_already']:,} were asked before, for nothing now" if counts.get("had_already") else ""
+        bill = f"{counts['ok']:,} answered, {problems or 'no problems'}{again}{had}: {money(counts['cost_nano'])}"
         parts.append(Text(bill))
     return Group(*parts)
 

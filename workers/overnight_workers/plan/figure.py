@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Final
 
 
 class How(StrEnum):
@@ -24,6 +25,21 @@ class How(StrEnum):
     """Nobody has looked. Its range is what is thinkable, and not a confidence interval."""
     UNKNOWN = "unknown"
     """Part of it can't be counted by anybody: it is so much at least."""
+
+    @property
+    def words(self) -> str:
+        """The same for a person who never read this."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    How.COUNTED: "every row counted",
+    How.MEASURED: "answers to some of these rows",
+    How.SAMPLED: "some of these rows, by chance",
+    How.LEARNED: "what earlier answers cost",
+    How.ASSUMED: "assumed: from bytes, or a share of max_tokens",
+    How.UNKNOWN: "at least so much: a part can't be counted",
+}
 
 
 _SURENESS = tuple(How)

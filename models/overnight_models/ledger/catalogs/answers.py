@@ -59,6 +59,8 @@ class Group(NamedTuple):
     """Of all their tries, without those that have no price."""
     unpriced: int
     """Rows with a try that has no price."""
+    had_already: int
+    """Rows that got the outcome of another run's item, or of a row that was tried: it cost this run nothing."""
 
 
 def groups(connection: Connection, run: str) -> list[Group]:
@@ -69,10 +71,13 @@ def groups(connection: Connection, run: str) -> list[Group]:
         f"""
         SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
                coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
-               count(*) FILTER (WHERE ok IS NOT NULL AND cost_nano IS NULL) AS unpriced
+               count(*) FILTER (WHERE ok IS NOT NULL AND cost_nano IS NULL) AS unpriced,
+               count(*) FILTER (WHERE had_already) AS had_already
         FROM (
             SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
-                   outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+                   outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END
+                       AS cost_nano,
+                   EXISTS (SELECT FROM follower WHERE follower.item_id = item.id) AS had_already
             FROM {items_of()} LEFT JOIN outcome ON outcome.item_id = item.id
             LEFT JOIN redo ON redo.item_id = item.id
             WHERE item.state <> 'redone'

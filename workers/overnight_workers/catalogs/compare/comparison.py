@@ -197,9 +197,10 @@ def _money(dollars: Estimate, whole: int) -> str:
         return "no telling difference in price: too few answers have one"
     if not dollars.decided:
         return f"no telling difference in price (between {short_usd(low)} and {short_usd(high)} for all {whole:,} rows)"
+    more = " more" if value > 0 else ""
     word = "costs" if value > 0 else "saves"
     low_end, high_end = (short_usd(amount) for amount in sorted((abs(low), abs(high))))
-    return f"{word} about {short_usd(abs(value))} for all {whole:,} rows ({low_end} to {high_end})"
+    return f"{word} about {short_usd(abs(value))}{more} for all {whole:,} rows ({low_end} to {high_end})"
 
 
 def _quality(side: Beside) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overnight_workers.on_disk import put
+from overnight_workers.plan.figure import How
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,4 +31,5 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters["known_by"] = lambda how: How(how).words
     return environment

@@ -114,7 +114,7 @@ def _sink_words(catalog: Catalog) -> str | None:
 
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:
-    names = ("items", "ok", "asked_again", "over_the_cap", "changed_meanwhile", "gone", "unpriced")
+    names = ("items", "ok", "asked_again", "over_the_cap", "changed_meanwhile", "gone", "unpriced", "had_already")
     return {name: int(counts.get(name) or 0) for name in names}
 
 

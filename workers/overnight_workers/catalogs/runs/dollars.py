@@ -23,6 +23,7 @@ from overnight_workers.catalogs.rows import item_key
 from overnight_workers.catalogs.runs.capping import check_row
 from overnight_workers.catalogs.runs.longer import Lengths, Longer
 from overnight_workers.keys import api_keys
+from overnight_workers.plan.figure import How, weakest
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ class Dollars:
     value: int
     low: int
     high: int
-    how: str
+    how: How
     """How it is known, as in a plan's figures."""
 
     @classmethod
     def sum(cls, given: Iterable[Dollars]) -> Dollars:
-        """All of them together; the doubts are of one kind, so they add up in full."""
+        """All of them together, known as the weakest of them; the doubts are of one kind, so they add up in full."""
         all_ = list(given)
-        how = max((part.how for part in all_), default="counted")
+        how = weakest(*(part.how for part in all_))
         return cls(
             sum(part.value for part in all_), sum(part.low for part in all_), sum(part.high for part in all_), how
         )
@@ -64,7 +65,7 @@ class Dollars:
             "usd": dollars(self.value),
             "low_usd": dollars(self.low),
             "high_usd": dollars(self.high),
-            "how": self.how,
+            "how": self.how.value,
         }
 
 
@@ -102,7 +103,7 @@ def estimated(catalog: Catalog, source: Opened, diff: Diff) -> dict[Reason, Esti
     }
 
 
-_PAID: Final = Estimate(Dollars(0, 0, 0, "counted"), 0, 0, is_counted=True, why=None)
+_PAID: Final = Estimate(Dollars(0, 0, 0, How.COUNTED), 0, 0, is_counted=True, why=None)
 """Of rows whose answers are there."""
 
 
@@ -139,7 +140,7 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate
 def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
     """What items of a catalog will cost: the batch's price, as `overnight plan` has it."""
     if not items:
-        return Dollars(0, 0, 0, "counted")
+        return Dollars(0, 0, 0, How.COUNTED)
     with tempfile.TemporaryDirectory(prefix="overnight-plan-") as directory:
         file = Path(directory) / "chosen.jsonl"
         with file.open("wb") as lines:
@@ -150,8 +151,8 @@ def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
         try:
             total = _plan(catalog, file, len(items)).costs.expected.total
         except PermanentError:
-            return Dollars(0, 0, 0, "unknown")  # none of them can be enqueued: said of each when it is sent
-    return Dollars(total.value, total.low, total.high, total.how.value)
+            return Dollars(0, 0, 0, How.UNKNOWN)  # none of them can be enqueued: said of each when it is sent
+    return Dollars(total.value, total.low, total.high, total.how)
 
 
 def _plan(catalog: Catalog, file: Path, items: int) -> Plan:

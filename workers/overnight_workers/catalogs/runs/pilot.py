@@ -21,6 +21,8 @@ class Verdicts:
     """Rows that needed more than one try."""
     cost_nano: int = 0
     unpriced: int = 0
+    had_already: int = 0
+    """Rows whose answer another run, or a try, had paid for."""
 
     @property
     def bad(self) -> int:
@@ -36,6 +38,7 @@ class Verdicts:
             "asked_again": self.asked_again,
             "cost_nano": self.cost_nano,
             "unpriced": self.unpriced,
+            "had_already": self.had_already,
         }
 
 
@@ -48,6 +51,7 @@ def verdicts_of(run_name: str, run_id: int) -> Verdicts:
         verdicts.items += group.rows
         verdicts.asked_again += group.asked_again
         verdicts.unpriced += group.unpriced
+        verdicts.had_already += group.had_already
         verdicts.cost_nano += group.cost_nano
         if group.ok:
             verdicts.ok += group.rows
