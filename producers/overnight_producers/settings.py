@@ -18,10 +18,10 @@ _PREFIX: Final = "OVERNIGHT_"
 def _told(name: str) -> str:
     """What the environment says, in whatever case the variable's name is written; empty: nothing."""
     variable = _PREFIX + name
-    told = os.environ.get(variable)
-    if told is not None:
-        return told
-    return next((value for name_, value in os.environ.items() if name_.upper() == variable), "")
+    value = os.environ.get(variable)
+    if value is not None:
+        return value
+    return next((written for name_, written in os.environ.items() if name_.upper() == variable), "")
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ def imports() -> Iterator[tuple[str, str, str]]:
 def test_what_they_import_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     monkeypatch.setenv("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
-    found = list(imports())
-    assert len(found) > 30
+    imported = list(imports())
+    assert len(imported) > 30
     missing = [
         f"{path}: {module}.{name}"
-        for path, module, name in found
+        for path, module, name in imported
         if find_spec(module) is None or not (hasattr(import_module(module), name) or find_spec(f"{module}.{name}"))
     ]
     assert missing == []

@@ -24,9 +24,9 @@ def plain_snapshot(url: str, carried: Mapping[str, object]) -> Iterator[PlainCon
     url, carried: as `Database` takes its URL and its options.
     """
     link = read_link(url)
-    told = options(SETTINGS, link.pop("options", ""))
+    session_options = options(SETTINGS, link.pop("options", ""))
     try:
-        with psycopg.connect(**{**LINK, **link}, options=told, prepare_threshold=None) as driver:  # type: ignore[arg-type]
+        with psycopg.connect(**{**LINK, **link}, options=session_options, prepare_threshold=None) as driver:  # type: ignore[arg-type]
             driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             driver.read_only = True
             yield PlainConnection(driver, carried)

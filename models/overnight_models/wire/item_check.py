@@ -87,8 +87,8 @@ def _faults_of_wishes(item: ItemLine) -> list[str]:
 
 def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
     if not isinstance(callback, dict):
-        what = "an object with a `task` and a `queue`, or with a `webhook`"
-        return [f"`callback` must be {what} (in Python: save_copy.s(…), or webhook('NAME'))"]
+        form = "an object with a `task` and a `queue`, or with a `webhook`"
+        return [f"`callback` must be {form} (in Python: save_copy.s(…), or webhook('NAME'))"]
     if "webhook" in callback:
         return _webhook_faults(callback, lane, rules, policy)
     faults = []

@@ -243,9 +243,9 @@ def test_what_waits_in_redis_to_be_accepted(service: Service, cancel: bool) -> N
     lines = [theirs("a" * 300), item("ours"), theirs("b")]
     written = write_items([Line(n, json.dumps(line).encode(), None) for n, line in enumerate(lines)])
     message_id = str(uuid4())
-    told = {"v": 1, "message_id": message_id, "lane": "default", "run": None, **written}
+    message = {"v": 1, "message_id": message_id, "lane": "default", "run": None, **written}
     with redis.Redis.from_url(service.redis_url) as client:
-        client.lpush(routes.ACCEPT, envelope(routes.ACCEPT, told, shown="three"))
+        client.lpush(routes.ACCEPT, envelope(routes.ACCEPT, message, shown="three"))
     if not cancel:
         assert purge("--tenant", "acme", exit_code=1)["kept_why"] == {"not accepted": 2}
         return

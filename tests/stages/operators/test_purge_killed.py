@@ -74,9 +74,9 @@ def send(service: Service, *keys: str) -> None:
     """A message with items of the tenant that waits to be accepted."""
     lines = [json.dumps(theirs(key)).encode() for key in keys]
     written = write_items([Line(n, line, None) for n, line in enumerate(lines)])
-    told = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, **written}
+    message = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, **written}
     with redis.Redis.from_url(service.redis_url) as client:
-        client.lpush(routes.ACCEPT, envelope(routes.ACCEPT, told, shown="some"))
+        client.lpush(routes.ACCEPT, envelope(routes.ACCEPT, message, shown="some"))
 
 
 def test_killed_while_items_are_taken_out_of_messages_the_record_has_all_of_them(service: Service) -> None:

@@ -32,12 +32,12 @@ _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "
 def dialect_words(source: DeclaredSource) -> str:
     """A source, and how it is read."""
     below = f", below {several(source.skip_lines, 'line')}" if source.skip_lines else ""
-    what = f"{source.path or 'a query'} ({source.what}{below})"
+    place = f"{source.path or 'a query'} ({source.what}{below})"
     if source.what != "csv":
-        return what
+        return place
     separator, quote = source.separator or ",", '"' if source.quote is None else source.quote
     return (
-        f"{what}: {source.encoding or 'utf-8'}, separator {_NAMES.get(separator, separator)},"
+        f"{place}: {source.encoding or 'utf-8'}, separator {_NAMES.get(separator, separator)},"
         f" {f'quotes {quote}' if quote else 'no quotes'}"
     )
 

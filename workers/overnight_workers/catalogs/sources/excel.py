@@ -51,9 +51,9 @@ def _refuse_cells_without_value(file: Path, sheet: CalamineSheet, place: str, wi
     faults = [(cell, why) for cell, why in cells_without_value(file, sheet.name) if _column(cell) <= last]
     if faults:
         named = ", ".join(f"{cell} ({why})" for cell, why in faults[:_NAMED]) + (", …" if len(faults) > _NAMED else "")
-        what = f"{place}: cells without a value in the sheet {sheet.name!r}, {len(faults):,} of them: {named}"
+        sentence = f"{place}: cells without a value in the sheet {sheet.name!r}, {len(faults):,} of them: {named}"
         advice = "they would be read as empty: correct or empty them; formulas are calculated when Excel saves the file"
-        raise BadSource([f"{what}: {advice}"])
+        raise BadSource([f"{sentence}: {advice}"])
 
 
 def _column(cell: str) -> int:
