@@ -7,7 +7,7 @@ and each call of a macro is a step, and what makes numbers and texts larger look
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from jinja2 import nodes, pass_context
@@ -27,8 +27,12 @@ _MOST_BITS: Final = 1_000_000
 """Of a whole number."""
 ITEM_BYTES: Final = 8
 """Of a list: an item takes the room of so many characters."""
+PART_CHARACTERS: Final = 64
+"""Of what is neither a text nor has parts, about."""
 _LOOKS_EVERY: Final = 16
-_STEP, _TURNS, _JOINED = "overnight_step", "overnight_turns", "overnight_joined"
+_STEP, _TURNS = "overnight_step", "overnight_turns"
+JOINED: Final = "overnight_joined"
+"""The filter that `~` becomes."""
 
 
 class Bounds:
@@ -64,6 +68,22 @@ def check_length(characters: int) -> None:
     """Raise BadRow for more than any prompt has."""
     if characters > MOST_CHARACTERS:
         raise BadRow(f"the template makes a text or list of more than {MOST_CHARACTERS:,} characters of this row")
+
+
+def size_of(value: object) -> int:
+    """The characters of a value as text, about. Raises BadRow beyond the bounds, also of lists within lists."""
+    size, waiting = 0, [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (str, bytes)):
+            size += len(part)
+        elif isinstance(part, Mapping):
+            waiting.extend((*part.keys(), *part.values()))
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(part)
+        size += PART_CHARACTERS
+        check_length(size + len(waiting))
+    return size
 
 
 def check_bits(bits: int) -> None:
@@ -115,7 +135,7 @@ class Bounded(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         """What `~` joins has the length of a prompt at most."""
         self.generic_visit(node)
-        return _filtered(nodes.List(node.nodes), _JOINED)
+        return _filtered(nodes.List(node.nodes), JOINED)
 
 
 def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
@@ -137,9 +157,5 @@ def _turns(context: Context, given: Iterable[object]) -> Iterator[object]:
         yield turn
 
 
-def _joined(parts: list[object]) -> str:
-    return whole(map(str, parts))
-
-
-FILTERS: Final[dict[str, Callable[..., object]]] = {_STEP: _step, _TURNS: _turns, _JOINED: _joined}
+FILTERS: Final[dict[str, Callable[..., object]]] = {_STEP: _step, _TURNS: _turns}
 """What bounded templates call."""

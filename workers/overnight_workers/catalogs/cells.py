@@ -199,7 +199,7 @@ def value_of(column: str, text: str, declared: str | None) -> object:
         return text
     try:
         return _read(text, declared.partition("(")[0])
-    except (ValueError, InvalidOperation) as error:
+    except (ValueError, InvalidOperation, RecursionError) as error:
         raise BadRow(f"{column} is {text[:40]!r}, which is no {declared}", column=column) from error
 
 

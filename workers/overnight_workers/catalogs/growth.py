@@ -17,37 +17,19 @@ from jinja2.filters import make_attrgetter
 from jinja2.sandbox import SandboxedEscapeFormatter, SandboxedFormatter
 from markupsafe import Markup
 
-from overnight_workers.catalogs import bounds
+from overnight_workers.catalogs import bounds, texts
 
 Value: TypeAlias = Any
 """Whatever a template has at hand, or calls something with."""
 _CONVERSION: Final = re.compile(r"%(?:\([^)]*\))?[#0\- +]*(\*|\d*)(?:\.(\*|\d*))?")
 _DIGITS: Final = re.compile(r"\d+")
-_ELSE: Final = 64
-"""Characters of what is neither a text nor has parts, about."""
-
-
-def size_of(value: object) -> int:
-    """The characters of a value as text, about. Raises BadRow beyond the bounds, also of lists within lists."""
-    size, waiting = 0, [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, (str, bytes)):
-            size += len(part)
-        elif isinstance(part, Mapping):
-            waiting.extend((*part.keys(), *part.values()))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(part)
-        size += _ELSE
-        bounds.check_length(size + len(waiting))
-    return size
 
 
 def of_percent(text: str | bytes, given: object) -> int:
     """The characters of `text % given`, at most."""
     parts = given.values() if isinstance(given, Mapping) else given if isinstance(given, tuple) else (given,)
     values: list[object] = list(parts)
-    longest = max((size_of(value) for value in values), default=0)
+    longest = max((bounds.size_of(value) for value in values), default=0)
     starred = max((abs(value) for value in values if isinstance(value, int)), default=0)
     written = text.decode("latin-1") if isinstance(text, bytes) else text
     size = len(written)
@@ -67,6 +49,10 @@ class _Bounded(SandboxedFormatter):
 
     _characters = 0
 
+    def convert_field(self, value: Value, conversion: Any) -> Value:
+        part = texts.part_of(value)
+        return super().convert_field(value, conversion) if part is value else part
+
     def format_field(self, value: Value, format_spec: str) -> Value:
         for width in _DIGITS.findall(format_spec):
             bounds.check_length(self._characters + int(width[:_WIDEST]))
@@ -78,6 +64,15 @@ class _Bounded(SandboxedFormatter):
 
 class _BoundedAndEscaped(_Bounded, SandboxedEscapeFormatter):
     """The same of a text that a filter has escaped."""
+
+
+def written(given: Value) -> Value:
+    """What is right of `%`, each part as a prompt has it. Raises BadRow; UndefinedError."""
+    if isinstance(given, tuple):
+        return tuple(texts.part_of(value) for value in given)
+    if isinstance(given, Mapping):
+        return {name: texts.part_of(value) for name, value in given.items()}
+    return texts.part_of(given)
 
 
 def formatted(environment: Environment, text: str, values: Sequence[Value], named: Mapping[str, Value]) -> str:
@@ -152,7 +147,7 @@ def _filled(value: Value, linecount: int, fill_with: object = None) -> int:
 
 
 def _sliced(value: Value, slices: int, fill_with: object = None) -> int:
-    return (len(value) + slices) * _ELSE
+    return (len(value) + slices) * bounds.PART_CHARACTERS
 
 
 def _wrapped(text: Value, *_more: object, wrapstring: str | None = None, **_named: object) -> int:
@@ -174,14 +169,14 @@ def _rounded(value: object, precision: int = 0, method: str = "common") -> int:
 def _join(environment: Environment, value: Iterable[object], d: str = "", attribute: str | int | None = None) -> str:
     """Jinja2's, which looks at no length."""
     parts = value if attribute is None else map(make_attrgetter(environment, attribute), value)
-    return bounds.whole(_between(parts, str(d)))
+    return bounds.whole(_between(parts, texts.text_of(d)))
 
 
 def _between(parts: Iterable[object], separator: str) -> Iterator[str]:
     for number, part in enumerate(parts):
         if number:
             yield separator
-        yield str(part)
+        yield texts.text_of(part)
 
 
 def _checked(filter_: Callable[..., Value], size: Callable[..., int]) -> Callable[..., Value]:
@@ -211,11 +206,39 @@ _OF_FILTERS: Final[dict[str, Callable[..., int]]] = {
     "replace": lambda text, old, new, count=None: _replaced(str(text), str(old), str(new), count),
     "sum": _summed,
     "round": _rounded,
-    "string": size_of,
+    "string": bounds.size_of,
 }
 
+_OF_TEXT: Final = (
+    *("capitalize", "center", "e", "escape", "forceescape", "indent", "lower", "replace", "safe", "string"),
+    *("striptags", "title", "trim", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
+)
+"""Filters of a text: what isn't one becomes one by our rule, not by Python's. `replace` takes three of them."""
+
+
+def _of_text(filter_: Callable[..., Value], texts_: int) -> Callable[..., Value]:
+    first = int(hasattr(filter_, "jinja_pass_arg"))
+    last = first + texts_
+
+    @wraps(filter_)
+    def of_text(*args: Value, **named: Value) -> Value:
+        return filter_(*args[:first], *map(texts.text_of, args[first:last]), *args[last:], **named)
+
+    return of_text
+
+
+def _format(text: Value, *values: Value, **named: Value) -> Value:
+    """Jinja2's, of which each value is as a prompt has it."""
+    return _PERCENT(texts.text_of(text), *written(values), **written(named))
+
+
+_SIZED: Final = {name: _checked(JINJAS[name], size) for name, size in _OF_FILTERS.items()}
+_PERCENT: Final = _SIZED["format"]
 FILTERS: Final[dict[str, Callable[..., Value]]] = {
-    **{name: _checked(JINJAS[name], size) for name, size in _OF_FILTERS.items()},
+    **_SIZED,
+    **{name: _of_text(_SIZED.get(name, JINJAS[name]), 3 if name == "replace" else 1) for name in _OF_TEXT},
+    "format": _format,
     "join": _join,
+    bounds.JOINED: lambda parts: bounds.whole(map(texts.text_of, parts)),
 }
 """In the places of Jinja2's own."""

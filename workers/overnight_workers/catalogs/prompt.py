@@ -7,9 +7,7 @@ Nothing that differs from night to night gets into a text: no clock, no random c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from typing import Any, Final, SupportsInt
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
@@ -18,40 +16,14 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from overnight_workers.catalogs import bounds, cells, growth
+from overnight_workers.catalogs import bounds, cells, growth, texts
 from overnight_workers.catalogs.faults import BadRow
+from overnight_workers.catalogs.texts import Null
 
 ROW: Final = "row"
 VARIANT: Final = "variant"
 _NOT_TWICE_ALIKE: Final = ("random", "pprint", "xmlattr", "urlize")
 """Filters that are taken away: the first differs each night, the others are for pages."""
-
-
-class Null:
-    """A cell without a value: false, equal to none, and a fault wherever it would become text."""
-
-    __slots__ = ("column",)
-
-    def __init__(self, column: str) -> None:
-        self.column = column
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        return other is None or isinstance(other, Null)
-
-    def __hash__(self) -> int:
-        return hash(None)
-
-    def __str__(self) -> str:
-        raise BadRow(
-            f"{self.column} is null: say in the template what to write then, such as"
-            f' {{{{ {self.column} or "unknown" }}}}',
-            column=self.column,
-        )
-
-    __repr__ = __iter__ = __len__ = __format__ = __str__  # type: ignore[assignment]
 
 
 class Row:
@@ -72,6 +44,7 @@ class _Environment(SandboxedEnvironment):
         if operator != "%":
             bounds.check_operands(operator, left, right)
         elif isinstance(left, (str, bytes)):
+            right = growth.written(right)
             growth.of_percent(left, right)
         return super().call_binop(context, operator, left, right)
 
@@ -190,37 +163,6 @@ def _name_of(node: nodes.Getattr | nodes.Getitem) -> str | None:
     return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
 
 
-def _finalized(value: object) -> object:
-    """What an expression becomes in the text: nothing that would be an object's name and address."""
-    if type(value) is str or isinstance(value, (str, Undefined, Null)):
-        return value
-    if isinstance(value, (bool, int, float, Decimal, date)):
-        return cells.text_of(value)
-    if value is None:
-        raise BadRow("an expression is none: say what to write then")
-    if isinstance(value, (list, tuple, dict)):
-        return _to_json(value)
-    raise BadRow(f"an expression is a {type(value).__name__}, which is no text")
-
-
-def _to_json(value: object, indent: int | None = None) -> str:
-    """JSON for a model to read; a null cell is null."""
-    bounds.check_length(growth.size_of(value) * max(indent or 1, 1))
-    return cells.to_json(_without_nulls(value), indent=indent)
-
-
-def _without_nulls(value: object) -> object:
-    if isinstance(value, Null):
-        return None
-    if isinstance(value, Undefined):
-        return str(value)  # which raises: strict
-    if isinstance(value, Mapping):
-        return {name: _without_nulls(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple, Iterator)):
-        return [_without_nulls(inner) for inner in value]
-    return value
-
-
 def _default(value: object, default: object = "", boolean: bool = False) -> object:
     """Jinja2's, for which a null cell isn't there either."""
     return default if isinstance(value, (Undefined, Null)) or (boolean and not value) else value
@@ -252,13 +194,15 @@ def _whole(value: SupportsInt | str) -> int:
 
 def _environment() -> _Environment:
     environment = _Environment(
-        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_finalized, cache_size=0
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=texts.text_of, cache_size=0
     )
     for name in _NOT_TWICE_ALIKE:
         environment.filters.pop(name, None)
     for name in ("lipsum", "cycler", "joiner", "dict"):
         environment.globals.pop(name, None)
-    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default} | bounds.FILTERS | growth.FILTERS
+    environment.filters |= (
+        {"tojson": texts.json_of, "default": _default, "d": _default} | bounds.FILTERS | growth.FILTERS
+    )
     # findings/jinja-int-and-float-make-zero-of-any-text.sh, findings/jinja-truncate-leaves-five-characters-more.sh
     environment.filters |= {"int": _number(_whole, "int"), "float": _number(float, "float")}
     environment.policies["truncate.leeway"] = 0

@@ -14,7 +14,8 @@ from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs import cells, lengths, media
 from overnight_workers.catalogs.declaration import Catalog, Media
 from overnight_workers.catalogs.faults import BadRow, TooLong
-from overnight_workers.catalogs.prompt import Null, Text
+from overnight_workers.catalogs.prompt import Text
+from overnight_workers.catalogs.texts import Null
 
 HASH_BYTES: Final = 16
 
