@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal, cast, get_args
 
 import pytest
-from celery import Celery
+from celery import Celery, Task
 from pydantic import BaseModel
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
@@ -197,6 +197,55 @@ def test_an_exception_of_the_callback_is_the_tests_and_acknowledges_nothing(kit:
     assert kit.workers.acknowledged == []
 
 
+def test_a_callback_that_asks_to_be_retried_is_called_again_at_once_as_often_as_it_may(kit: Kit) -> None:
+    tries: list[tuple[str, int]] = []
+
+    @shop.task(name="kit.retried", bind=True, max_retries=2, shared=False)
+    @callback(ack=True)
+    def retried(self: Task[..., str], outcome: Outcome, *, until: int) -> str:
+        tries.append((outcome.text, self.request.retries))
+        if len(tries) < until:
+            raise self.retry(countdown=3600)
+        return "at last"
+
+    @shop.task(name="kit.unlucky", autoretry_for=(OSError,), max_retries=2, shared=False)
+    @callback(ack=True)
+    def unlucky(outcome: Outcome) -> None:
+        tries.append((outcome.text, -1))
+        raise OSError("the shop's database is away")
+
+    overnight_at_import.enqueue(params(), callback=retried.s(until=3))
+    delivery = kit.deliver(kit[0], "A kettle.")
+    assert (delivery.result, delivery.acknowledged) == ("at last", True)
+    assert tries == [("A kettle.", 0), ("A kettle.", 1), ("A kettle.", 2)]
+    overnight_at_import.enqueue(params(), callback=unlucky.s())
+    with pytest.raises(OSError, match="the shop's database is away"):
+        kit.deliver(kit[1])
+    assert (len(tries), len(kit.workers.acknowledged)) == (6, 1)
+    retried.max_retries = None
+    tries.clear()
+    overnight_at_import.enqueue(params(), callback=retried.s(until=10_000))
+    with pytest.raises(AssertionError, match=r"'kit\.retried' asks to be retried without an end"):
+        kit.deliver(kit[2])
+    shop.tasks.pop("kit.retried")
+    shop.tasks.pop("kit.unlucky")
+
+
+def test_what_was_taken_back_has_a_whole_outcome_and_is_not_delivered(kit: Kit) -> None:
+    receipt = overnight_at_import.enqueue(params(), key="k", tenant="t", callback=save.s(sku="A1"))
+    assert overnight_at_import.cancel(receipt) == "canceled"
+    outcome = overnight_at_import.wait(receipt)
+    assert (outcome.problem, outcome.tenant, outcome.delivery_id is None) == ("canceled", "t", False)
+    with pytest.raises(AssertionError, match="taken back by `cancel`"):
+        kit.deliver(receipt)
+    assert kit.drain() == [] == saved
+    overnight_at_import.redo(receipt)
+    kit.drain("A kettle.")
+    assert [outcome.text for outcome, _ in saved] == ["A kettle."]
+    with pytest.raises(TypeError, match="or a receipt, and not 'k'"):
+        kit.deliver("k")  # type: ignore[arg-type]
+
+
 def test_a_task_that_nobody_has_is_named(kit: Kit) -> None:
     overnight_at_import.enqueue(params(), callback=task("kit.sav", queue="shop"))
     with pytest.raises(AssertionError, match=r"has a task 'kit\.sav': import the module .* kit\.save"):
@@ -258,6 +307,21 @@ def test_drain_makes_answers_of_schemas_and_follows_chains(kit: Kit) -> None:
     shop.tasks.pop("kit.step")
 
 
+def test_drain_is_for_as_many_as_there_are_and_ends_where_callbacks_go_on_for_ever(kit: Kit) -> None:
+    overnight_at_import.enqueue_many(Item(params=params()) for _ in range(1_100))
+    assert len(kit.drain()) == 1_100
+
+    @shop.task(name="kit.endless", shared=False)
+    @callback
+    def endless(outcome: Outcome) -> None:
+        overnight_at_import.enqueue(params(), callback=endless.s())
+
+    overnight_at_import.enqueue(params(), callback=endless.s())
+    with pytest.raises(AssertionError, match="without an end"):
+        kit.drain()
+    shop.tasks.pop("kit.endless")
+
+
 def test_many_items_with_a_prefix_arrive_whole(kit: Kit) -> None:
     system = "You describe things in a shop. " * 100
     items = [Item(params=params(f"thing {n}", system=system)) for n in range(3)]
@@ -273,8 +337,18 @@ def test_in_an_event_loop_too(kit: Kit) -> None:
         await asyncio.sleep(0)
         return outcome.text
 
+    @shop.task(name="kit.chained", shared=False)
+    @callback
+    async def chained(outcome: Outcome, *, left: int) -> int:
+        await asyncio.sleep(0)
+        if left:
+            await AsyncOvernight().enqueue(params(), callback=chained.s(left=left - 1))
+        return left
+
     async def testing() -> None:
         overnight = AsyncOvernight()
+        await overnight.enqueue(params(), callback=chained.s(left=2), run="chained")
+        assert [delivery.result for delivery in await kit.drain()] == [2, 1, 0]
         receipt = await overnight.enqueue(params(), callback=awaited.s())
         waiting = asyncio.create_task(overnight.wait(receipt))
         await asyncio.sleep(0)
@@ -283,8 +357,9 @@ def test_in_an_event_loop_too(kit: Kit) -> None:
         assert len(kit.workers.acknowledged) == 1
 
     asyncio.run(testing())
-    assert kit.deliver(kit[0]).result == "A kettle.", "without a loop as well"
+    assert kit.deliver(kit[-1]).result == "A kettle.", "without a loop as well"
     shop.tasks.pop("kit.awaited")
+    shop.tasks.pop("kit.chained")
 
 
 def test_an_outcome_of_the_kit_has_the_fields_of_a_real_one(kit: Kit) -> None:

@@ -13,6 +13,8 @@ from uuid import UUID, uuid5
 from celery import Celery, _state
 from celery.app.task import Task
 from celery.app.trace import build_tracer
+from celery.canvas import Signature
+from celery.exceptions import Retry
 from kombu.utils import json
 
 from overnight_models import exact_json
@@ -25,6 +27,8 @@ from overnight_models.wire.webhook import write_body
 from overnight_producers.testing.items import Enqueued
 
 _OUR_OWN: Final = "celery."
+_MOST_RETRIES: Final = 100
+"""Of a task without `max_retries`."""
 
 Found: TypeAlias = tuple[Celery, Task[..., object]]
 """A task and its app."""
@@ -60,9 +64,11 @@ def delivery_id(item: Enqueued) -> str:
 def call(item: Enqueued, document: Mapping[str, object], word: str) -> object:
     """Call the task that the item's callback names, with what its message holds. Returns what it returns.
 
+    Where it asks to be retried it is called again at once, whatever its countdown, as often as its `max_retries` says.
+
     word: what the callback has to acknowledge with, where it is asked to.
 
-    Raises AssertionError when no app of this process has the task, and whatever the task raises.
+    Raises AssertionError when no app of this process has the task, and whatever the task raises at last.
     """
     callback = item.callback
     assert callback is not None
@@ -72,15 +78,22 @@ def call(item: Enqueued, document: Mapping[str, object], word: str) -> object:
         "id": headers["id"],
         "task": task.name,
         "root_id": headers["id"],
-        "retries": 0,
-        "is_eager": True,  # a retry is run at once, and sends no message
+        "is_eager": True,  # a retry sends no message
         "hostname": socket.gethostname(),
         "delivery_info": {"is_eager": True, "exchange": "", "routing_key": callback["queue"], "redelivered": False},
         "ignore_result": True,
     }
     asked = {HEADER: headers[HEADER]} if HEADER in headers else {}
     tracer = build_tracer(task.name, task, eager=True, propagate=True, app=app)
-    return tracer(str(headers["id"]), args, kwargs, request | asked).retval
+    for retries in range(_MOST_RETRIES):
+        try:
+            return tracer(str(headers["id"]), args, kwargs, request | asked | {"retries": retries}).retval
+        except Retry as retry:
+            again: Signature[object] | None = vars(retry).get("sig")  # the stubs don't know it
+            if again is None:  # raised by itself, and not by `Task.retry`
+                raise
+            args, kwargs = list(again.args), dict(again.kwargs)
+    raise AssertionError(f"{task.name!r} asks to be retried without an end (max_retries): {item}")
 
 
 def request_of(item: Enqueued, document: Mapping[str, object], secret: str) -> tuple[dict[str, str], bytes]:

@@ -37,6 +37,8 @@ class Enqueued:
     """"waiting", "succeeded", "failed", "canceled" or "redone"."""
     document: Mapping[str, object] | None = field(default=None, repr=False)
     """The JSON of its outcome, once it has one."""
+    is_taken_back: bool = field(default=False, repr=False)
+    """The product has canceled it, so its outcome is there to be read, and isn't delivered."""
     redos: int = 0
     enqueued_at: str = ""
     born: timedelta = field(default=timedelta(0), repr=False)

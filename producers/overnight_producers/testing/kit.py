@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,12 +17,13 @@ from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_models.wire.signature import new_secret
 from overnight_producers.receipts import Receipt
 from overnight_producers.standing_in import standing_in
-from overnight_producers.testing.answers import Answer, Failure, read_answer
-from overnight_producers.testing.deliveries import Delivery, call, delivery_id, request_of
+from overnight_producers.testing.answers import Answer, Failure, finish, read_answer
+from overnight_producers.testing.deliveries import Delivery, call, request_of
 from overnight_producers.testing.items import Enqueued, Items, listed
 from overnight_producers.testing.workers import Workers
 
 _MOST: Final = 1_000
+_MOST_OF_EACH: Final = 100
 _USUALLY: Final = timedelta(minutes=20)
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,6 +68,8 @@ class Kit(Items):
         answer that Overnight would call a problem, a second answer, and a task that no app of this process has.
         """
         taken = self._found(item)
+        if taken.is_taken_back:
+            raise AssertionError(f"it was taken back by `cancel`, so nothing is delivered:\n  {taken}")
         if taken.document is None or answer is not None:
             self._record(taken, answer, after)
         return self._hand_over(taken)
@@ -76,24 +79,19 @@ class Kit(Items):
         answer: Answer | Callable[[Enqueued], Answer | None] | None = None,
         *,
         order: Callable[[list[Enqueued]], Iterable[Enqueued]] = list,
-    ) -> list[Delivery]:
+    ) -> Drained:
         """Deliver all that waits, and what the callbacks enqueue meanwhile, until nothing is left.
 
         answer: for all of them; or a function that says which for an item.
         order: of what waits, as `reversed`; outcomes come back in any order.
 
-        Raises AssertionError after 1,000 deliveries, when callbacks enqueue without an end.
+        Returns the deliveries; in an event loop, `await` them: then callbacks that are `async def` have returned, and
+        what they enqueued is delivered too. Raises AssertionError when callbacks enqueue without an end: 100 deliveries
+        for each item that waited, and 1,000 at least, are no end.
         """
-        deliveries: list[Delivery] = []
-        while waiting := [item for item in self if item.state == "waiting"]:
-            for item in order(waiting):
-                if item.state != "waiting":
-                    continue  # a callback has canceled it
-                given = answer(item) if callable(answer) else answer
-                deliveries.append(self.deliver(item, None if item.follows is not None else given))
-                if len(deliveries) > _MOST:
-                    raise AssertionError(f"callbacks enqueue without an end; the last:\n{listed(self[-5:])}")
-        return deliveries
+        drained = Drained(self, answer if callable(answer) else lambda _: answer, order)
+        drained.go_on()
+        return drained
 
     def advance(self, by: timedelta | str) -> list[Delivery]:
         """Let time pass for what was enqueued, as "2h", without anybody waiting for it.
@@ -133,6 +131,8 @@ class Kit(Items):
     def _found(self, item: Enqueued | Receipt) -> Enqueued:
         if isinstance(item, Enqueued):
             return item
+        if not isinstance(item, Receipt):
+            raise TypeError(f"an item, as `overnight.enqueued(key=…)` returns it, or a receipt, and not {item!r}")
         about = {"id": item.item_id, "key": item.key, "lane": item.lane}
         known = self.workers.find(about)
         if known is None:
@@ -147,15 +147,11 @@ class Kit(Items):
         if item.follows is not None and item.follows.document is None:
             self._record(item.follows, answer, after)
         finished_at = self._finished_at(item, after)
-        deadline = None if item.deadline is None else datetime.fromisoformat(item.deadline)
         if item.follows is not None and item.follows.document is not None:
             said = dict(item.follows.document) | {"cost_usd": "0", "realtime_cost_usd": "0"}
         else:
             said = read_answer(item, answer)
-        item.document = _NOTHING | said | _own_fields(item, finished_at, deadline)
-        item.state = (
-            "succeeded" if item.document["ok"] else "canceled" if said.get("problem") == "canceled" else "failed"
-        )
+        finish(item, said, finished_at)
         self.workers.waited_s = 0.0
 
     def _hand_over(self, item: Enqueued) -> Delivery:
@@ -171,6 +167,42 @@ class Kit(Items):
         result = call(item, document, word)
         delivery = Delivery(item, Outcome.read(document), result)
         return replace(delivery, acknowledged=self.workers.acknowledged.count(word) > before)
+
+
+class Drained(list[Delivery]):
+    """Deliveries of all that waited, and of what was enqueued meanwhile. In an event loop `await` them."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        answer: Callable[[Enqueued], Answer | None],
+        order: Callable[[list[Enqueued]], Iterable[Enqueued]],
+    ) -> None:
+        super().__init__()
+        self._kit, self._answer, self._order = kit, answer, order
+        self._most = max(_MOST, _MOST_OF_EACH * len(self._waiting()))
+
+    def go_on(self) -> None:
+        """Deliver until nothing waits. Raises as `Kit.drain`."""
+        while waiting := self._waiting():
+            for item in self._order(waiting):
+                if item.state != "waiting":
+                    continue  # a callback has canceled it
+                self.append(self._kit.deliver(item, None if item.follows is not None else self._answer(item)))
+                if len(self) > self._most:
+                    raise AssertionError(f"callbacks enqueue without an end; the last:\n{listed(self._kit[-5:])}")
+
+    def __await__(self) -> Generator[object, None, Drained]:
+        returned = 0
+        while returned < len(self):
+            self[returned] = yield from self[returned].__await__()
+            returned += 1
+            if returned == len(self):
+                self.go_on()
+        return self
+
+    def _waiting(self) -> list[Enqueued]:
+        return [item for item in self._kit if item.state == "waiting"]
 
 
 @contextmanager
@@ -212,38 +244,3 @@ def _policy(lanes: Mapping[str, LanePolicy] | None) -> Policy:
 def _models() -> tuple[str, ...]:
     models = load().models
     return (*models, *(alias for model in models.values() for alias in model.aliases))
-
-
-_NOTHING: Final[dict[str, object]] = {
-    "ok": False,
-    "message": None,
-    "model": None,
-    "usage": None,
-    "cost_usd": "0",
-    "realtime_cost_usd": "0",
-}
-"""What an outcome says that has no answer."""
-
-
-def _own_fields(item: Enqueued, finished_at: datetime, deadline: datetime | None) -> dict[str, object]:
-    """What an outcome says of its item."""
-    return {
-        "v": 1,
-        "item_id": item.item_id,
-        "key": item.key,
-        "lane": item.lane,
-        "tenant": item.tenant,
-        "run": item.run,
-        "delivery_id": delivery_id(item),
-        "model_why": None,
-        "earlier_cost_usd": "0",
-        "cut": None,
-        "attempts": 1 + item.redos,
-        "via": "batch",
-        "batch_id": f"msgbatch_test_{item.item_id[:8]}",
-        "enqueued_at": item.enqueued_at,
-        "finished_at": finished_at.isoformat(),
-        "deadline": item.deadline,
-        "late_s": None if deadline is None else max((finished_at - deadline).total_seconds(), 0.0),
-        "trace_id": item.trace_id,
-    }

@@ -21,6 +21,7 @@ from overnight_models.wire.message import ItemLine, read_lines
 from overnight_models.wire.policy import Policy
 from overnight_models.wire.verdict import Fault, VerdictDocument
 from overnight_producers.steps import Command, Reply, Word
+from overnight_producers.testing.answers import Failure, finish, read_answer
 from overnight_producers.testing.items import Enqueued
 from overnight_producers.testing.transactions import on_rollback
 
@@ -203,11 +204,9 @@ class Workers:
         if item.state not in ("waiting", "canceled"):
             return "too_late"
         if item.state == "waiting":
-            item.state = "canceled"
-            item.document = {
-                "v": 1, "item_id": item.item_id, "key": item.key, "lane": item.lane, "ok": False, "problem": "canceled",
-                "detail": "taken back before it was sent", "retryable": True,
-            }  # fmt: skip
+            item.is_taken_back = True
+            age = self.moved - item.born
+            finish(item, read_answer(item, Failure("canceled")), datetime.fromisoformat(item.enqueued_at) + age)
         return "canceled"
 
     def _redo(self, about: About) -> object:
@@ -217,7 +216,7 @@ class Workers:
         if item.state not in ("failed", "canceled"):
             why = "it isn't final yet" if item.state == "waiting" else "it has its answer"
             return {"refused": f"{why}: only what failed or was canceled is tried again"}
-        item.state, item.document, item.redos = "waiting", None, item.redos + 1
+        item.state, item.document, item.redos, item.is_taken_back = "waiting", None, item.redos + 1, False
         return {"receipt": item.item_id}
 
     def _run(self, about: About) -> object:
