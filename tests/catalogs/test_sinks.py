@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from decimal import Decimal
 from pathlib import Path
 
@@ -112,6 +113,18 @@ def test_a_sink_that_can_be_written_passes_the_check_and_nothing_is_written(plac
     before = place.rows()
     place.sink(gone="delete").check()
     assert place.rows() == before
+
+
+def test_a_file_keeps_its_permissions_and_a_link_to_it_stays_one(tmp_path: Path) -> None:
+    place = Place(tmp_path, "answers.jsonl", "")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "answers.jsonl").symlink_to(tmp_path / "kept" / "today.jsonl")
+    publish(place.sink(), 1, [answer("A", GOOD)])
+    (tmp_path / "kept" / "today.jsonl").chmod(0o664)
+    publish(place.sink(), 2, [answer("B", GOOD)])
+    assert (tmp_path / "answers.jsonl").is_symlink()
+    assert stat.S_IMODE((tmp_path / "kept" / "today.jsonl").stat().st_mode) == 0o664
+    assert len(place.rows()) == 2
 
 
 def test_an_output_field_with_the_keys_name_is_a_fault_before_it_costs(place: Place) -> None:

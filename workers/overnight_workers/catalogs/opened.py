@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.recipe import Recipe
 from overnight_workers.catalogs.rows import Rows
+from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sources import open_source
 from overnight_workers.configuration.reading import near
 
@@ -40,11 +40,11 @@ def duck(*, in_order: bool = False) -> Iterator[DuckDBPyConnection]:
     """A DuckDB that is gone at the end, within bounds. in_order: rows come as they stand in their source."""
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as directory:
+    with scratch() as directory:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "threads": _THREADS,
-            "temp_directory": directory,
+            "temp_directory": str(directory),
         }
         connection = duckdb.connect(config=config)
         try:

@@ -38,6 +38,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
             Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, How(plan["how"]).words
         )
     notes = [Text(note, "yellow") for reason in plan["reasons"].values() for note in _notes(reason)]
+    notes += [Text(plan["sink_lost"], "yellow")] if "sink_lost" in plan else []
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
     return Group(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
 from overnight_workers.catalogs.runs.capping import check_row
 from overnight_workers.catalogs.runs.longer import Lengths, Longer
+from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.keys import api_keys
 from overnight_workers.plan.figure import How, weakest
 from overnight_workers.settings import settings
@@ -141,8 +141,8 @@ def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
     """What items of a catalog will cost: the batch's price, as `overnight plan` has it."""
     if not items:
         return Dollars(0, 0, 0, How.COUNTED)
-    with tempfile.TemporaryDirectory(prefix="overnight-plan-") as directory:
-        file = Path(directory) / "chosen.jsonl"
+    with scratch() as directory:
+        file = directory / "chosen.jsonl"
         with file.open("wb") as lines:
             for item in items:
                 line, _ = line_of(item, redis_url=settings().redis_url)

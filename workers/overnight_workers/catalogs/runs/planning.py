@@ -32,6 +32,7 @@ from overnight_workers.catalogs.sinks import sink_of
 if TYPE_CHECKING:
     from overnight_workers.catalogs.memory import Entries
 
+SINK_LOST: Final = "nothing is in its sink, so all rows go there, for nothing where their answers are still kept"
 _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
 
@@ -49,8 +50,10 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
     Raises BadSource, and PermanentError where the sink can't be written.
     """
     recipe = recipe_of(catalog)
+    is_lost = False
     if (sink := sink_of(catalog)) is not None:
         sink.check()  # what can't be kept isn't paid for
+        is_lost = sink.is_lost()
     with process.database().transaction() as connection:
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
@@ -64,11 +67,13 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
-        known = () if catalog_id is None else _known(catalog_id, size)
+        # what is remembered is what is in the sink
+        known = () if catalog_id is None or is_lost else _known(catalog_id, size)
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
-        yield diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=size > 0)
+        document = _document(catalog, diff, estimated(catalog, source, diff), has_memory=size > 0)
+        yield diff, document | ({"sink_lost": SINK_LOST} if is_lost and size else {})
 
 
 def _known(catalog_id: int, size: int) -> Iterator[bytes]:
@@ -138,7 +143,9 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
     send = document["send"] - reasons.get(Reason.VALID.name.lower(), {"rows": 0})["rows"]  # which cost nothing
     share = send / max(document["rows"], 1)
     if known and send > _FEW and share > catalog.ask_above:
-        return f"{share:.0%} of the rows would be sent, ask_above is {catalog.ask_above:.0%}: about ${document['usd']}"
+        lost, about = (f"{document['sink_lost']}; ", "at most") if "sink_lost" in document else ("", "about")
+        limit = f"ask_above is {catalog.ask_above:.0%}"
+        return f"{lost}{share:.0%} of the rows would be sent, {limit}: {about} ${document['usd']}"
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report.document import Cause
+from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks import Answered
 
 EXAMPLES: Final = 3
@@ -53,8 +53,8 @@ def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]
     Returns the problems by cause, the most frequent first.
     """
     table, html = (catalog.directory / f"{catalog.name}.problems.{end}" for end in ("parquet", "html"))
-    with tempfile.TemporaryDirectory(prefix="overnight-problems-") as directory:
-        lines = Path(directory) / "problems.jsonl"
+    with scratch() as directory:
+        lines = directory / "problems.jsonl"
         groups = _gather(lines, number, left)
         if not groups:
             table.unlink(missing_ok=True)

@@ -68,6 +68,10 @@ class Sink(Protocol):
         """Raise PermanentError where `publish` would fail: asked before anything is paid. Nothing is written."""
         ...
 
+    def is_lost(self) -> bool:
+        """Whether nothing is there: before the first publication, where it is another one, or was removed."""
+        ...
+
     def publish(self, publication: Publication) -> None:
         """Write all of it, so that readers see the state before or after and none between. All of its rows are read."""
         ...

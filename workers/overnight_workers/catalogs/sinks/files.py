@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from overnight_models.crash_points import reach
-from overnight_models.errors import PermanentError
+from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.cells import literal, one_file, quoted
 from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
 from overnight_workers.on_disk import sync
@@ -28,6 +32,8 @@ _WRITTEN: Final = {
     ".csv": "FORMAT csv, HEADER true",
 }
 _BETTER: Final = "may_do_better"
+_NO_ROOM: Final = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+"""What a disk says that has no room now."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,37 @@ class FileSink:
             self._there(connection)
 
     def publish(self, publication: Publication) -> None:
-        """Write the file anew: the run's answers in the places of older ones. Raises PermanentError."""
-        with (
-            self._said(),
-            tempfile.TemporaryDirectory(prefix="overnight-sink-") as directory,
-            duck() as connection,
-        ):
+        """Write the file anew: the run's answers in the places of older ones.
+
+        Raises PermanentError, and TransientError where the disk is full or another catalog is writing the same file.
+        """
+        with self._said(), scratch() as directory, duck() as connection:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not self._write_lines(publication, Path(directory) / "answers.jsonl") and not publication.gone:
+            if not self._write_lines(publication, directory / "answers.jsonl") and not publication.gone:
                 return
-            self._read_lines(connection, Path(directory) / "answers.jsonl")
-            self._read_old(connection)
+            self._read_lines(connection, directory / "answers.jsonl")
             self._note_gone(connection, publication.gone)
-            self._replace(connection)
+            with self._alone():
+                self._read_old(connection)
+                self._replace(connection)
+
+    def is_lost(self) -> bool:
+        """Whether there is no such file, or nothing in it."""
+        return not self.path.exists() or self.path.stat().st_size == 0
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two catalogs that have one file don't take each other's answers out. Raises TransientError."""
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise TransientError(
+                f"another catalog is writing into {self.path.parent}, beside this one's sink"
+            ) from error
+        finally:
+            os.close(directory)
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -71,7 +95,8 @@ class FileSink:
             yield
         except (OSError, duckdb.Error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
-            raise PermanentError(f"the sink {self.path} can't be written: {why}") from error
+            kind = TransientError if any(words in str(error) for words in _NO_ROOM) else PermanentError
+            raise kind(f"the sink {self.path} can't be written: {why}") from error
 
     def _write_lines(self, publication: Publication, file: Path) -> int:
         rows = 0
@@ -140,16 +165,19 @@ class FileSink:
             old += f" AND NOT ({is_gone})"
         if self.gone == "mark":
             old = f"SELECT * REPLACE ({quoted(GONE)} IS TRUE OR {is_gone} AS {quoted(GONE)}) FROM ({old})"
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.aside")
+        target = self.path.resolve()  # a link stays one
+        aside = target.with_name(f".{target.name}.aside")  # one that a killed process left is written over
         try:
             connection.execute(
                 f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
                 f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix]})"
             )
+            if target.exists():
+                shutil.copymode(target, aside)  # whoever could read the file still can
             sync(aside)
             reach("before the file is replaced")
-            aside.replace(self.path)
-            sync(self.path.parent)
+            aside.replace(target)
+            sync(target.parent)
             reach("after the file is replaced")
         finally:
             aside.unlink(missing_ok=True)

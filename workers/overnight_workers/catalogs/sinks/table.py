@@ -19,7 +19,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
-from overnight_workers.catalogs.sources.sql import options_of, url_of
+from overnight_workers.catalogs.sources.sql import may_pass, options_of, url_of
 
 _AT_ONCE: Final = 1_000
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
@@ -70,6 +70,13 @@ class TableSink:
             reach("before the table is committed")
         reach("after the table is committed")
 
+    def is_lost(self) -> bool:
+        """Whether there is no such table, or nothing in it. Raises TransientError, PermanentError."""
+        with self.connected() as connection:
+            if not self._is_there(connection):
+                return True
+            return connection.execute(sa.select(1).select_from(self._reflected(connection)).limit(1)).first() is None
+
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
         """A transaction of its own. What the database can't do is said in a sentence, without the URL."""
@@ -81,14 +88,13 @@ class TableSink:
                     raise PermanentError(
                         f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}"
                     )
-                if connection.dialect.name in _MYSQL:
-                    # whatever the server is set to: what doesn't fit is an error, and never cut
-                    connection.exec_driver_sql("SET SESSION sql_mode = 'TRADITIONAL'")
+                for setting in _SETTINGS.get(connection.dialect.name, ()):
+                    connection.exec_driver_sql(setting)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             said = f"the sink's table {self.declared.table}: {why}"
-            raise (TransientError(said) if _may_pass(error) else PermanentError(said)) from error
+            raise (TransientError(said) if may_pass(error) else PermanentError(said)) from error
         finally:
             engine.dispose()
 
@@ -204,20 +210,18 @@ class TableSink:
             connection.execute(sa.update(table).where(same).values({GONE: True}), gone_rows)
 
 
-_LASTS: Final = (
-    *("authentication", "does not exist", "pg_hba", "permission", "unable to open", "readonly", "read-only"),
-    *("no such", "no column", "access denied", "unknown database", "disk"),
-)
-"""Words of databases about what doesn't pass by itself."""
-
-
-def _may_pass(error: sa.exc.SQLAlchemyError) -> bool:
-    """Whether the same may work in a while."""
-    said = str(getattr(error, "orig", None) or error).lower()
-    return isinstance(error, sa.exc.OperationalError) and not any(words in said for words in _LASTS)
-
-
 _MYSQL: Final = ("mysql", "mariadb")
+_LOCKED_S: Final = 10
+"""How long a lock of somebody else's is waited for at once; then the run says so, and tries again."""
+_SETTINGS: Final = {"postgresql": (f"SET LOCAL lock_timeout = '{_LOCKED_S}s'",)} | dict.fromkeys(
+    _MYSQL,
+    (
+        # whatever the server is set to: what doesn't fit is an error, and never cut
+        "SET SESSION sql_mode = 'TRADITIONAL'",
+        f"SET SESSION lock_wait_timeout = {_LOCKED_S}",
+        f"SET SESSION innodb_lock_wait_timeout = {_LOCKED_S}",
+    ),
+)
 _INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert} | dict.fromkeys(
     _MYSQL, mysql.insert
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from overnight_workers.catalogs.declaration import Catalog, DeclaredSource, Kind
+from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sources.source import Source, check_names
 
 
@@ -23,8 +23,8 @@ def open_source(catalog: Catalog, *, max_rows: int | None = None) -> AbstractCon
 @contextmanager
 def opened(declared: DeclaredSource, directory: Path, *, max_rows: int | None = None) -> Iterator[Source]:
     """Open a declared source. directory: where its path begins from."""
-    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        yield _opened(declared, directory, Path(room), max_rows).declared(declared.types)
+    with scratch() as room:
+        yield _opened(declared, directory, room, max_rows).declared(declared.types)
 
 
 def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str]) -> tuple[str, ...]:
@@ -32,8 +32,8 @@ def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str
 
     wanted: names that should be among them, where they aren't in every row (JSON Lines).
     """
-    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        columns = _module(declared.what).columns_of(declared, directory, Path(room), wanted)
+    with scratch() as room:
+        columns = _module(declared.what).columns_of(declared, directory, room, wanted)
         check_names(columns)
         return columns
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from overnight_models.errors import BadSettings
+from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger.database_url import read_database_url
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
@@ -23,6 +23,7 @@ from overnight_workers.catalogs.sources.source import Source
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult
+    from sqlalchemy.exc import SQLAlchemyError
 
 _AT_ONCE: Final = 5_000
 """Rows that are fetched together."""
@@ -70,9 +71,23 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
             engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
         original = getattr(error, "orig", None) or error
-        raise BadSource(
-            [f"the query fails at {url.host or url.database}: {str(original).strip().partition(chr(10))[0]}"]
-        ) from error
+        said = f"the query fails at {url.host or url.database}: {str(original).strip().partition(chr(10))[0]}"
+        raise (TransientError(said) if may_pass(error) else BadSource([said])) from error
+
+
+_LASTS: Final = (
+    *("authentication", "does not exist", "pg_hba", "permission", "unable to open", "readonly", "read-only"),
+    *("no such", "no column", "access denied", "unknown database"),
+)
+"""Words of databases about what doesn't pass by itself."""
+
+
+def may_pass(error: SQLAlchemyError | ImportError) -> bool:
+    """Whether the same may work in a while: the database is away, has no room, or somebody has locked something."""
+    from sqlalchemy.exc import OperationalError
+
+    said = str(getattr(error, "orig", None) or error).lower()
+    return isinstance(error, OperationalError) and not any(words in said for words in _LASTS)
 
 
 def options_of(url: URL) -> dict[str, object]:

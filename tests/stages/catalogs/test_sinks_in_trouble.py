@@ -1,0 +1,157 @@
+"""A sink that is full, locked, shared or lost, and a source that is away: waited for or told; nothing is paid twice."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers.catalogs import scratch as scratches
+from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.sinks import table
+from overnight_workers.catalogs.task import advance_runs
+from overnight_workers.process import database
+from overnight_workers.settings import settings
+from tests.faults.test_full_disk import fill, small_disk
+from tests.forking import forked, processes
+from tests.stages.catalogs.conftest import Enriched, shop
+from tests.stages.catalogs.test_runs_wait import work
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "200k") as place:
+        yield place
+
+
+def until_it_publishes(catalog: Enriched) -> Run:
+    """A run whose answers have come, and that nobody has."""
+    run = catalog.finish(catalog.begin(), until="publishing")
+    taken = advancing.take(run.id, "a test")
+    assert taken is not None
+    advancing.leave(taken)
+    return run
+
+
+def declare_table(catalog: Enriched, url: str, name: str = "answers") -> None:
+    file = catalog.directory / "shop.toml"
+    catalog.declare()
+    file.write_text(file.read_text().replace('path = "out.csv"', f'table = "{name}"\nurl = "{url}"'))
+
+
+@pytest.mark.parametrize("kind", ["out.parquet", "sqlite"])
+def test_a_full_disk_of_the_sink_is_waited_for_with_the_answers_kept(catalog: Enriched, disk: Path, kind: str) -> None:
+    catalog.declare(sink=f"{disk}/out.parquet")
+    if kind == "sqlite":
+        catalog.declare(sink="out.csv")
+        declare_table(catalog, f"sqlite:///{disk}/answers.db")
+    catalog.write(shop(3))
+    run = until_it_publishes(catalog)
+    filler = fill(disk)
+
+    advance_runs()
+
+    waiting = advancing.read(run.id)
+    assert (waiting.state, waiting.is_over) == ("publishing", False)
+    assert "waits: the sink" in str(waiting.reason)
+    filler.unlink()
+    done = work(catalog, run)
+    assert (done.state, done.reason, catalog.sent) == ("complete", None, 3)
+
+
+def test_a_table_that_somebody_has_locked_is_waited_for_and_said(
+    catalog: Enriched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = settings().database_url
+    declare_table(catalog, url, "answers_locked")
+    catalog.write(shop(2))
+    assert catalog.run().state == "complete"
+    monkeypatch.setattr(table, "_SETTINGS", {"postgresql": ("SET LOCAL lock_timeout = '50ms'",)})
+    catalog.write(shop(2, A1={"maker": "Bolt"}))
+    with database().transaction() as connection:
+        connection.exec_driver_sql("LOCK TABLE answers_locked IN ACCESS EXCLUSIVE MODE")
+        run = catalog.begin()
+        advance_runs()
+        assert "waits: the sink's table answers_locked: canceling statement due to lock timeout" in str(
+            advancing.read(run.id).reason
+        )
+    assert work(catalog, run).state == "complete"
+    with database().transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE answers_locked")
+
+
+def test_a_catalog_waits_while_another_one_writes_the_file_that_they_share(catalog: Enriched) -> None:
+    catalog.write(shop(2))
+    run = until_it_publishes(catalog)
+    other = os.open(catalog.directory, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    advance_runs()
+    assert "waits: another catalog is writing into" in str(advancing.read(run.id).reason)
+    os.close(other)
+    assert work(catalog, run).state == "complete"
+
+
+def test_a_sink_that_is_lost_or_another_one_gets_every_row_again_for_nothing(catalog: Enriched) -> None:
+    catalog.write(shop(25))
+    assert catalog.run().state == "complete"
+    (catalog.directory / "out.csv").unlink()
+
+    run = catalog.run()
+
+    assert run.state == "asking"
+    assert str(run.reason).startswith("nothing is in its sink, so all rows go there, for nothing")
+    advancing.approve(run.id)
+    assert catalog.finish(run).state == "complete"
+    assert (len(catalog.published()), catalog.sent) == (25, 25)
+    assert catalog.plan()["send"] == 0
+
+
+def test_of_a_lost_sink_only_what_is_in_the_new_one_is_remembered(catalog: Enriched) -> None:
+    catalog.write(shop(5))
+    assert catalog.run().state == "complete"
+    (catalog.directory / "out.csv").unlink()
+    assert catalog.run(limit=2).state == "complete"
+    assert len(catalog.published()) == 2
+    assert catalog.run().state == "complete"
+    assert (len(catalog.published()), catalog.sent) == (5, 5)
+
+
+def test_a_database_that_is_away_when_the_source_is_read_is_waited_for(catalog: Enriched) -> None:
+    catalog.write(shop(1))
+    file = catalog.directory / "shop.toml"
+    good = file.read_text()
+    away = 'query = "SELECT 1 AS sku, 2 AS name, 3 AS maker"\nurl = "postgresql://nobody@127.0.0.1:9/nothing"'
+    run = catalog.begin()
+    with database().transaction() as connection:
+        connection.exec_driver_sql("UPDATE catalog_run SET declaration = %s", (good.replace('path = "in.csv"', away),))
+    advance_runs()
+    waiting = advancing.read(run.id)
+    assert (waiting.state, waiting.is_over) == ("planned", False)
+    assert "waits: the query fails at 127.0.0.1: " in str(waiting.reason)
+
+
+def _killed_with_rows_on_disk(place: str) -> None:
+    tempfile.tempdir = place
+    with scratches.scratch() as directory:
+        (directory / "rows").write_text("a row")
+        os.kill(os.getpid(), 9)
+
+
+def test_rows_that_a_killed_process_left_on_disk_are_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with forked():
+        process = processes.Process(target=_killed_with_rows_on_disk, args=(str(tmp_path),))
+        process.start()
+    process.join()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (left,) = tmp_path.iterdir()
+    assert (left / "rows").read_text() == "a row"
+    with scratches.scratch() as living, scratches.scratch() as other:
+        assert sorted(tmp_path.iterdir()) == sorted([living, other])
+    assert list(tmp_path.iterdir()) == []
