@@ -35,6 +35,7 @@ from overnight_producers.following_up import follow_up
 from overnight_producers.item import IfKnown, Item, Moment
 from overnight_producers.overnight import Overnight
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
+from overnight_producers.structured import OutputModel
 from overnight_producers.verifying import verify
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "NotFinished",
     "NotYet",
     "Outcome",
+    "OutputModel",
     "Overnight",
     "OvernightError",
     "PermanentError",

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, overload
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, overload
 
 from celery.canvas import Signature
 
@@ -24,11 +24,9 @@ from overnight_producers.receipts import Confirmation, Receipt, Sent
 from overnight_producers.settings import ProducerSettings
 from overnight_producers.standing_in import AsyncStandInConnection, StandIn, stand_in
 from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run_async, take_async
+from overnight_producers.structured import OutputModel
 from overnight_producers.warner import Warner
 from overnight_producers.wire import Wire
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 T = TypeVar("T")
 _Where: TypeAlias = "tuple[int, weakref.ref[asyncio.AbstractEventLoop]]"
@@ -76,7 +74,7 @@ class AsyncOvernight:
         tenant: str | None = None,
         run: str | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, object] | None = None,
+        output: type[OutputModel] | Mapping[str, object] | None = None,
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
         cuttable: str | None = None,
@@ -266,7 +264,7 @@ class AsyncOvernight:
         lane: str = "default",
         params: Mapping[str, object] | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, object] | None = None,
+        output: type[OutputModel] | Mapping[str, object] | None = None,
     ) -> Receipt:
         """Have an item tried again that failed or was canceled; returns when Postgres has it.
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 from uuid import uuid4
 
 from overnight_models.errors import BadItem, NotConfirmed, NotYet, Rejected, UnknownRun, Unreachable
@@ -21,12 +21,10 @@ from overnight_producers.outbox import row_of
 from overnight_producers.questions import About, Questions, wait_for
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.steps import Commands, PutRow, Steps, advising
+from overnight_producers.structured import OutputModel
 from overnight_producers.warner import Warner
 from overnight_producers.window import Window
 from overnight_producers.wire import Wire
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 _ENQUEUE_AGAIN: Final = "enqueue the same again"
 _ASK_AGAIN: Final = "ask again"
@@ -198,7 +196,7 @@ def instead(
     about: About,
     params: Mapping[str, object] | None,
     betas: Sequence[str],
-    output: type[BaseModel] | Mapping[str, object] | None,
+    output: type[OutputModel] | Mapping[str, object] | None,
 ) -> Item | None:
     """The item that takes another's place by `redo`; None: the same is asked again."""
     if params is None:

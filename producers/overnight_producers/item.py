@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from celery.canvas import Signature
@@ -19,10 +19,7 @@ from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_li
 from overnight_models.wire.traceparent import current_trace
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent
-from overnight_producers.structured import asked_and_strict
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from overnight_producers.structured import OutputModel, asked_and_strict
 
 IfKnown = Literal["conflict", "deliver", "redo"]
 Moment = datetime | timedelta | str
@@ -41,7 +38,7 @@ class Item:
     """On whose behalf: for fairness, budgets and bills."""
     betas: Sequence[str] = ()
     """Names for the anthropic-beta header; a text is one name."""
-    output: type[BaseModel] | Mapping[str, object] | None = None
+    output: type[OutputModel] | Mapping[str, object] | None = None
     """A pydantic model or JSON schema that the answer must be of."""
     callback: Signature[Any] | CallbackLine | None = None
     """A Celery signature, or `task(...)`; None: the outcome is read later by its key."""

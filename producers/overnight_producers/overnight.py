@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, overload
+from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
 
 from celery.canvas import Signature
 
@@ -21,11 +21,9 @@ from overnight_producers.receipts import Confirmation, Receipt, Sent
 from overnight_producers.settings import ProducerSettings
 from overnight_producers.standing_in import StandIn, StandInConnection, stand_in
 from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run, take
+from overnight_producers.structured import OutputModel
 from overnight_producers.warner import Warner
 from overnight_producers.wire import Wire
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -66,7 +64,7 @@ class Overnight:
         tenant: str | None = None,
         run: str | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, object] | None = None,
+        output: type[OutputModel] | Mapping[str, object] | None = None,
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
         cuttable: str | None = None,
@@ -253,7 +251,7 @@ class Overnight:
         lane: str = "default",
         params: Mapping[str, object] | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, object] | None = None,
+        output: type[OutputModel] | Mapping[str, object] | None = None,
     ) -> Receipt:
         """Have an item tried again that failed or was canceled; returns when Postgres has it.
 

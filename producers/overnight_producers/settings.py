@@ -15,28 +15,28 @@ from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 _PREFIX: Final = "OVERNIGHT_"
 
 
-def _told(name: str) -> str:
-    """What the environment says, in whatever case the variable's name is written; empty: nothing."""
-    variable = _PREFIX + name
-    value = os.environ.get(variable)
+def _variable(name: str) -> str:
+    """The value of OVERNIGHT_`name`, in whatever case its name is written; empty: it isn't there."""
+    whole_name = _PREFIX + name
+    value = os.environ.get(whole_name)
     if value is not None:
         return value
-    return next((written for name_, written in os.environ.items() if name_.upper() == variable), "")
+    return next((value for written, value in os.environ.items() if written.upper() == whole_name), "")
 
 
 @dataclass(frozen=True)
 class ProducerSettings:
     """What a product service is told, by its environment. Plain, since every product imports it at its start."""
 
-    redis_url: str = field(default_factory=lambda: _told("REDIS_URL"), repr=False)
+    redis_url: str = field(default_factory=lambda: _variable("REDIS_URL"), repr=False)
     """Overnight's Redis; default: the embedded one of the data directory."""
-    redis_ca: str = field(default_factory=lambda: _told("REDIS_CA"))
+    redis_ca: str = field(default_factory=lambda: _variable("REDIS_CA"))
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
-    redis_master: str = field(default_factory=lambda: _told("REDIS_MASTER"))
+    redis_master: str = field(default_factory=lambda: _variable("REDIS_MASTER"))
     """What the Sentinels of a `sentinel://` call the primary."""
-    inbox: str = field(default_factory=lambda: _told("INBOX") or NAME)
+    inbox: str = field(default_factory=lambda: _variable("INBOX") or NAME)
     """The inbox table of the product's database, as NAME or SCHEMA.NAME."""
-    data_dir: Path = field(default_factory=lambda: Path(_told("DATA_DIR") or default_data_dir()))
+    data_dir: Path = field(default_factory=lambda: Path(_variable("DATA_DIR") or default_data_dir()))
 
     def url(self) -> str:
         """Where Redis is. Raises BadSettings when that isn't known."""

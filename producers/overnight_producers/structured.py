@@ -10,14 +10,13 @@ import re
 import sys
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from overnight_models import exact_json
 from overnight_models.request.quoted import quoted
 from overnight_producers.schema_merge import Unmergeable, merged
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from typing_extensions import TypeIs
 
 _TYPES: Final = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
@@ -50,7 +49,15 @@ _MOST_STEPS: Final = 20_000
 """Parts that are looked at: those that refer to each other in circles through `allOf` would never end."""
 
 
-def json_schema(output: type[BaseModel] | Mapping[str, object]) -> dict[str, Any]:
+class OutputModel(Protocol):
+    """A model of pydantic's, a subclass of `BaseModel`: so said that hints are read where pydantic isn't imported."""
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]:
+        """Its JSON schema."""
+
+
+def json_schema(output: type[OutputModel] | Mapping[str, object]) -> dict[str, Any]:
     """The schema of what is asked for; answers are validated against this one."""
     if _is_model(output):
         return output.model_json_schema()
@@ -59,13 +66,13 @@ def json_schema(output: type[BaseModel] | Mapping[str, object]) -> dict[str, Any
     raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {quoted(output)}")
 
 
-def _is_model(output: object) -> TypeIs[type[BaseModel]]:
+def _is_model(output: object) -> TypeIs[type[OutputModel]]:
     """Whether it is a pydantic model. Where pydantic isn't imported, nothing is."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(output, type) and issubclass(output, pydantic.BaseModel)
 
 
-def asked_and_strict(output: type[BaseModel] | Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+def asked_and_strict(output: type[OutputModel] | Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """`json_schema` and `for_the_api` of what is asked for; not to be changed. A model is looked at once."""
     if isinstance(output, type):
         return _of_model(output)
@@ -74,7 +81,7 @@ def asked_and_strict(output: type[BaseModel] | Mapping[str, object]) -> tuple[di
 
 
 @lru_cache(maxsize=256)
-def _of_model(output: type[BaseModel]) -> tuple[dict[str, object], dict[str, object]]:
+def _of_model(output: type[OutputModel]) -> tuple[dict[str, object], dict[str, object]]:
     schema = json_schema(output)
     return schema, for_the_api(schema)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import subprocess
 import sys
 import typing
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
-
-from pydantic import BaseModel
 
 import overnight_producers
 from overnight_models import errors
@@ -34,22 +33,31 @@ def test_all_is_in_order() -> None:
     assert names == sorted(names, key=lambda name: (name.islower(), name))
 
 
-_NOT_AT_THE_START = {"BaseModel": BaseModel}
-"""`import overnight_producers` brings no pydantic; whoever has a model has it."""
-
-
 def test_what_is_taken_or_returned_is_exported() -> None:
     types: set[type] = set()
     for name, method in inspect.getmembers(Overnight, inspect.isfunction):
         if not name.startswith("_"):
-            for hint in typing.get_type_hints(method, localns=_NOT_AT_THE_START).values():
+            for hint in typing.get_type_hints(method).values():
                 types |= set(classes_in(hint))
     for kind in list(types):
         if dataclasses.is_dataclass(kind):
-            for hint in typing.get_type_hints(kind, localns=_NOT_AT_THE_START).values():
+            for hint in typing.get_type_hints(kind).values():
                 types |= set(classes_in(hint))
     assert types
     assert {kind.__name__ for kind in types if kind not in PUBLIC} == set()
+
+
+def test_hints_are_read_without_pydantic() -> None:
+    """By FastAPI, typeguard and others; `import overnight_producers` doesn't import pydantic, which takes its time."""
+    code = (
+        "import inspect, sys, typing, overnight_producers as public\n"
+        "read = [typing.get_type_hints(member) for kind in vars(public).values() if inspect.isclass(kind)"
+        " for name, member in inspect.getmembers(kind, inspect.isfunction) if not name.startswith('_')]\n"
+        "typing.get_type_hints(public.Item); print(len(read), 'pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    number, imported = done.stdout.split() or [done.stderr, ""]
+    assert (int(number) > 30, imported) == (True, "False")
 
 
 def public_annotations() -> Iterator[tuple[ModuleType, str]]:
