@@ -46,6 +46,7 @@ GROUPS: Final = tuple(range(first, first + 16) for first in range(0, 256, 16))
 """The memory's parts, as they are in this process's memory: some at a time."""
 ONE_PIECE: Final = 25_000_000
 """Bytes of entries, of 640,000 rows, that are read at once: so many need no groups."""
+_COPIED_AT_ONCE: Final = 2_000
 _NOT_SENT: Final = bytes(8)
 
 
@@ -154,7 +155,17 @@ _KINDS: Final = {
 
 def register(connection: DuckDBPyConnection, name: str, given: Entries) -> None:
     """Make entries a view of DuckDB."""
-    connection.register(name, {column: np.ascontiguousarray(given[column]) for column in ENTRY.names or ()})
+    connection.register(name, _columns_of(given))
+
+
+def _columns_of(given: Entries) -> dict[str, NDArray[np.generic]]:
+    """Each column by itself. As many entries at once as a processor's cache holds, which is twice as fast."""
+    columns = {name: np.empty(len(given), dtype=ENTRY[name]) for name in ENTRY.names or ()}
+    for first in range(0, len(given), _COPIED_AT_ONCE):
+        some = slice(first, first + _COPIED_AT_ONCE)
+        for name, column in columns.items():
+            column[some] = given[name][some]
+    return columns
 
 
 def insert(connection: DuckDBPyConnection, table: str, hashes: Sequence[bytes]) -> None:
