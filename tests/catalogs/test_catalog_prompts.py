@@ -5,29 +5,17 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from overnight_workers.catalogs import bounds, cells
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.prompt import BadTemplate, Text
-from overnight_workers.catalogs.reading import parse_catalog
-from overnight_workers.catalogs.recipe import Recipe, Request, recipe_of
 from overnight_workers.catalogs.texts import Null
+from tests.catalogs.recipes import content, recipe
 
-HEAD = 'key = "id"\nmodel = "claude-haiku-5-5"\nmax_tokens = 100\n'
 METHODS = ("items", "keys", "values", "get", "pop", "copy", "update", "clear", "class", "self", "cells", "dict", "row")
 PNG = b"\x89PNG\r\n\x1a\n and more"
-
-
-def recipe(directory: Path, prompt: str, *, before: str = "", source: str = "") -> Recipe:
-    text = f'{HEAD}{before}\n[source]\npath = "rows.csv"\n{source}\n[prompt]\n{prompt}\n'
-    return recipe_of(parse_catalog(text, directory / "shop.toml"))
-
-
-def content(request: Request) -> Any:
-    return request.params["messages"][0]["content"]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -210,45 +198,6 @@ def test_json_for_a_model_leaves_characters_and_digits_as_they_are(tmp_path: Pat
     )
     request = made.request({"price": "1.10", "name": "<&>'é", "tags": '{"items": [1.50]}'})
     assert content(request) == '{"a": 1.10, "b": "<&>\'é", "c": {"items": [1.50]}} 2.20\n'
-
-
-_NAMES = "tags | map(attribute='name') | list"
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        f"{{{{ '' ~ {_NAMES} }}}}",
-        f"{{{{ {_NAMES} | string }}}}",
-        f"{{{{ {_NAMES} | upper | lower }}}}",
-        f"{{{{ 'a' | replace('a', {_NAMES}) }}}}",
-        f"{{{{ [{_NAMES}] | join }}}}",
-        f"{{{{ '%s' | format({_NAMES}) }}}}",
-        f"{{{{ '%s' % ({_NAMES},) }}}}",
-        f"{{{{ '%(a)s' % {{'a': {_NAMES}}} }}}}",
-        f"{{{{ '{{}}'.format({_NAMES}) }}}}",
-        f"{{{{ '{{!r}}'.format({_NAMES}) }}}}",
-    ],
-)
-def test_a_list_is_json_wherever_it_becomes_text_and_has_no_holes(template: str, tmp_path: Path) -> None:
-    made = recipe(tmp_path, f"row = '''{template}'''", source='types = {tags = "json"}')
-    written = content(made.request({"tags": '[{"name": "x"}, {"name": 1.10}, {"name": null}]'}))
-    assert written == '["x", 1.10, null]'
-    with pytest.raises(BadRow, match="has no attribute 'name'"):
-        made.request({"tags": '[{"name": "x"}, {}]'})
-
-
-@pytest.mark.parametrize("template", ["{{ [tags[0]] | join }}", "{{ '' ~ tags[0] }}", "{{ tags[0] | upper }}"])
-def test_a_null_within_a_cell_refuses_the_row_too(template: str, tmp_path: Path) -> None:
-    made = recipe(tmp_path, f"row = '''{template}'''", source='types = {tags = "json"}')
-    with pytest.raises(BadRow, match="say what to write then"):
-        made.request({"tags": "[null]"})
-
-
-def test_a_cell_that_is_nested_too_deeply_is_that_rows_fault(tmp_path: Path) -> None:
-    made = recipe(tmp_path, "row = '{{ tags }}'", source='types = {tags = "json"}')
-    with pytest.raises(BadRow, match="which is no json"):
-        made.request({"tags": "[" * 20_000 + "]" * 20_000})
 
 
 def test_columns_are_those_that_the_template_uses() -> None:
