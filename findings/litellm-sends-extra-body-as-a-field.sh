@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: to Anthropic, litellm.completion(extra_body={"top_k": 1}) sends a field named extra_body with that in it.
 # Expected: its fields stand in the request, as with the SDKs that know this parameter.
 # Source: the anthropic and openai SDKs merge extra_body into the body; LiteLLM's transformation for Anthropic keeps parameters that it doesn't know by their names
-# Here: workers/overnight_workers/item_file.py: a request's params are those of the Messages API, and extra_body is told to be none
+# Here: models/overnight_models/request/request.py: `extra_body` in params is refused, with what to do
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
