@@ -3,7 +3,8 @@
     python -m tests.drill.questions [--write]
 
 Waiting is counted, from the click until the page that says the answer has loaded, and from a command's start until it
-has ended; reading isn't. `--write` puts the table into workers/docs/drill.md. Needs chromium.
+has ended, beside its processor time; reading isn't. `--write` puts the table into workers/docs/drill.md. Needs
+chromium.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -60,6 +62,8 @@ class Measured(NamedTuple):
     question: Question
     flower_s: float
     command_s: float
+    processor_s: float
+    """Of the command, on all processors."""
 
 
 def main() -> int:
@@ -85,7 +89,7 @@ def main() -> int:
         wait_until(lambda: answers(flower), 60)
         clicked = asyncio.run(_click_all(flower.url.replace("//", "//ann:secret@"), directory / "browser"))
         measured = [
-            Measured(question, took_s, _by_command(question, servers, directory))
+            Measured(question, took_s, *_by_command(question, servers, directory))
             for question, took_s in zip(QUESTIONS, clicked, strict=True)
         ]
     print(table(measured))
@@ -125,12 +129,12 @@ async def _click(browser: Browser, step: Step) -> None:
     raise AssertionError(f"nothing comes after {step}")
 
 
-def _by_command(question: Question, servers: Mapping[str, str], directory: Path) -> float:
-    """How long the command takes as a process, from its start to its end."""
+def _by_command(question: Question, servers: Mapping[str, str], directory: Path) -> tuple[float, float]:
+    """How long the command takes as a process, from its start to its end, and how much of a processor; the least."""
     program = Path(sys.executable).parent / "overnight"
-    took = []
+    took, used = [], []
     for _ in range(_ROUNDS):
-        began = time.monotonic()
+        began, before = time.monotonic(), _processor_s()
         done = subprocess.run(
             [program, *shlex.split(question.command)[1:]],
             env={**os.environ, **servers, "COLUMNS": "300"},
@@ -140,8 +144,15 @@ def _by_command(question: Question, servers: Mapping[str, str], directory: Path)
             check=False,
         )
         took.append(time.monotonic() - began)
+        used.append(_processor_s() - before)
         _assert_says(" ".join(done.stdout.split()), question.prints)
-    return min(took)
+    return min(took), min(used)
+
+
+def _processor_s() -> float:
+    """What processes that were waited for have used so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _assert_says(text: str, wanted: Sequence[str]) -> None:
@@ -152,9 +163,10 @@ def _assert_says(text: str, wanted: Sequence[str]) -> None:
 
 def table(measured: list[Measured]) -> str:
     """What was measured, as the page shows it."""
-    rows = [f"{_BEGINS} clicks | in Flower | by command |", "|---|---:|---:|---:|"]
+    rows = [f"{_BEGINS} clicks | in Flower | by command | its processor time |", "|---|---:|---:|---:|---:|"]
     rows += [
-        f"| {part.question.asked} | {len(part.question.steps)} | {part.flower_s:.1f} s | {part.command_s:.1f} s |"
+        f"| {part.question.asked} | {len(part.question.steps)} | {part.flower_s:.1f} s | {part.command_s:.1f} s"
+        f" | {part.processor_s:.1f} s |"
         for part in measured
     ]
     return "\n".join(rows)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from celery.signals import task_failure, task_success
 from typer.testing import CliRunner
 
 import overnight_workers.app  # noqa: F401 - notes the failures of tasks
@@ -203,6 +204,25 @@ def test_another_process_that_succeeds_at_a_part_ends_the_alarm_of_that_part_alo
     pulse.at_work(routes.PACK)
     pulse.succeeded(routes.PACK, "lane a")
     assert says(routes.PACK, "lane b: OSError: no room")
+
+
+def test_a_task_that_fails_on_one_host_is_said_while_it_goes_well_on_another(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(host: str) -> None:
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+        process.failing().clear()
+        process.pulse_said_at().clear()
+        pulse.at_work(routes.PACK)
+
+    for host in ("one", "two"):
+        on(host)
+        task_failure.send(sender=pack, exception=OSError(f"no room on {host}"))
+    task_success.send(sender=pack)
+    assert says(routes.PACK, "host one: OSError: no room on one")
+    on("one")
+    task_success.send(sender=pack)
+    assert failures() == []
 
 
 def test_many_that_fail_are_few_rows_and_crowd_out_no_other_kind(service: Service) -> None:

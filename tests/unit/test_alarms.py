@@ -284,3 +284,15 @@ def test_every_alarm_says_since_when_or_why() -> None:
     assert "overnight resume" in held.do
     (held,) = on(workspace=replace(WORKSPACE, held_for_s=3600.0, held_reason="400 human review", until_resumed=True))
     assert held.text.endswith("400 human review. It isn't tried again before `overnight resume --all`")
+
+
+def test_a_paused_lane_says_by_whom_and_since_when() -> None:
+    (paused,) = on(lane=replace(LANE, paused_reason="a new prompt", paused_by="bob", paused_for_s=7800.0))
+    assert paused.text == "Lane default is paused by bob for 2 h 10 min: a new prompt"
+    (paused,) = on(lane=replace(LANE, paused_reason="everything is rejected alike", paused_for_s=60.0))
+    assert paused.text == "Lane default is paused by Overnight for 1 min: everything is rejected alike"
+
+
+def test_a_stage_that_fails_at_a_batch_leads_to_it() -> None:
+    failures = (Failing("overnight.collect", "batch 7", 60.0, "OSError: no"), Failing("overnight.pack", "", 6.0, "no"))
+    assert [alarm.batch_id for alarm in on(troubles=replace(CALM, failures=failures))] == [7, None]

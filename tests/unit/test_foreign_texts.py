@@ -37,3 +37,10 @@ def test_plain_words_stay_and_what_may_be_of_a_request_does_not(text: str | None
 
 def test_of_a_refusal_only_the_category_is_shown() -> None:
     assert everybody("cyber: the user asks how to enter a bank", "refused") == "cyber"
+    assert everybody("general_harms", "refused") == "general_harms"
+    assert everybody("the model refused to answer", "refused") == "the model refused to answer"
+
+
+@pytest.mark.parametrize("words", ["You asked how to enter a bank", "Entering a bank: that is a crime", "No"])
+def test_of_a_refusal_without_a_category_nothing_is_shown(words: str) -> None:
+    assert everybody(words, "refused") == ""

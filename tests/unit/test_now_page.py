@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from overnight_workers.flower_tab.now_page import ShownAlarm, grouped
-from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.flower_tab.now_page import LEADS, ShownAlarm, grouped
+from overnight_workers.operators.alarm_kinds import KINDS, Alarm
+
+OF_A_BATCH = {"batch unclear", "batch overdue", "results unread", "results aging"}
+OUTSIDE = {
+    *("redis away", "redis refuses writes", "ledger read-only", "answers damaged"),  # a server or its disk
+    *("relay behind", "messages put aside", "stage failing", "ledger moved", "copy"),  # a command, or patience
+}
+"""Alarms that no page says more about: what to do stands there."""
 
 
 def on(kind: str, number: int) -> list[ShownAlarm]:
@@ -21,3 +28,7 @@ def test_of_many_alarms_of_a_kind_the_first_is_shown_and_the_others_are_counted(
 def test_a_few_alarms_of_a_kind_are_all_shown_together_where_the_first_stands() -> None:
     alarms = [*on("lane paused", 1), *on("over budget", 1), *on("lane paused", 2)]
     assert texts(alarms) == [(["lane paused 0", "lane paused 0", "lane paused 1"], 0), (["over budget 0"], 0)]
+
+
+def test_every_alarm_leads_on_where_a_page_says_more() -> None:
+    assert set(KINDS) == {*LEADS, *OF_A_BATCH, *OUTSIDE}

@@ -45,3 +45,27 @@ def test_a_command_loads_no_library_before_it_is_known_which_one_it_is() -> None
         [sys.executable, "-c", THE_COMMAND_LINE, *unwanted], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+COMMANDS_THAT_READ = """
+import contextlib, sys
+from overnight_workers.cli import app
+for command in ("budget", "actions", "errors", "costs", "items", "batches", "runs"):
+    with contextlib.suppress(Exception, SystemExit):
+        app([command], standalone_mode=False)
+print(*sorted(name for name in sys.modules if name in sys.argv[1:]), file=sys.stderr)
+"""
+
+
+def test_a_command_that_only_asks_the_ledger_loads_nothing_of_workers_and_redis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where Postgres is away they end at their first question, with all of that loaded that they need for it."""
+    for name, value in SERVERS.items():
+        monkeypatch.setenv(name, value)
+    unwanted = ["redis", "celery", "kombu", "opentelemetry", "anthropic", "httpx2", "psutil", "duckdb"]
+    wanted = ["sqlalchemy", "overnight_models.ledger.database"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS_THAT_READ, *unwanted, *wanted], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1].split() == sorted(wanted)

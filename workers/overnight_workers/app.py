@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -114,14 +115,19 @@ def _tell_children(**_: object) -> None:
 def _failed(sender: Task[..., object], exception: BaseException, **_: object) -> None:
     # a child that is gone is told of by the worker's main process, which must not connect to anything
     if not isinstance(exception, (TimeLimitExceeded, WorkerLostError)):
-        pulse.failed(str(sender.name), exception)
+        pulse.failed(str(sender.name), exception, about=_here())
 
 
 @task_success.connect
 def _succeeded(sender: Task[..., object], **_: object) -> None:
     # of questions each asks something else: one that is answered says nothing of another
     if sender.name != routes.ANSWER:
-        pulse.succeeded(str(sender.name))
+        pulse.succeeded(str(sender.name), _here())
+
+
+def _here() -> str:
+    """As the pulse names this host: a task that goes well on another says nothing of one that fails here."""
+    return f"host {socket.gethostname()}"
 
 
 @worker_process_init.connect

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-import redis
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
@@ -15,11 +14,13 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
 from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.money import prices as price_list
-from overnight_models.wire import redis_client as redis_clients
 from overnight_models.wire.policy import Policy
 from overnight_workers.held import held
 from overnight_workers.keys.encryption_keys import ConfiguredKeys
 from overnight_workers.settings import settings
+
+if TYPE_CHECKING:
+    import redis
 
 
 @held
@@ -50,6 +51,8 @@ def prefixes() -> Prefixes:
     """Prefixes by hash; new ones come from Redis, where their producer left them."""
 
     def fetch(name: str) -> bytes | None:
+        import redis
+
         try:
             document = redis_client().get(routes.PREFIX_KEY.format(name))
         except redis.RedisError as error:
@@ -74,6 +77,9 @@ def policy() -> Policy:
 @held
 def redis_client() -> redis.Redis:
     """Overnight's own Redis, beside the broker's connection: replies, doorbells, the policy. Never blocks for long."""
+    # who only asks the ledger doesn't import it
+    from overnight_models.wire import redis_client as redis_clients
+
     return redis_clients.redis_client(settings().redis_place, timeout_s=2, connect_timeout_s=2)
 
 

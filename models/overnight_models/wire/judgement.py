@@ -29,6 +29,8 @@ _BY_CONTENT: Final = {
     Content.NOTHING: Problem.INVALID_OUTPUT,
 }
 _CUT_OFF: Final = dict.fromkeys(Content, Problem.CUT_OFF)
+REFUSED_WITHOUT_WORDS: Final = "the model refused to answer"
+"""What is said of a refusal that says neither its category nor why."""
 ANY_OTHER: Final = "any other, also of tomorrow"
 PROBLEMS: Final[Mapping[str, Mapping[Content, Problem | None]]] = {
     "end_turn": _BY_CONTENT,
@@ -56,7 +58,7 @@ def problem_of(message: dict[str, object], check: Check | None) -> tuple[Problem
         details = message.get("stop_details")
         details = details if isinstance(details, dict) else {}
         words = [str(details[name]) for name in ("category", "explanation") if details.get(name)]
-        return problem, ": ".join(words) or "the model refused to answer"
+        return problem, ": ".join(words) or REFUSED_WITHOUT_WORDS
     if problem is Problem.CUT_OFF:
         return problem, f"the answer is incomplete: {stop}"
     return problem, None if problem is None else wrong

@@ -84,7 +84,8 @@ JOIN target ON target.id = dead.target_id
 ORDER BY dead.item_id DESC;
 
 -- lanes: Every lane that ever had an item.
-SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
+SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, lane.paused_by,
+    extract(epoch FROM now() - lane.paused_at)::float AS paused_for_s, (
     SELECT extract(epoch FROM now() - min(
         (
             SELECT min(waiting_since)

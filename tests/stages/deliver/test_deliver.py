@@ -337,7 +337,7 @@ def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
     service.ledger.execute("UPDATE obstacle SET since = now() - interval '1 hour'")
     on = {alarm.kind: alarm.text for alarm in take_snapshot(process.database()).alarms(settings())}
     assert on["broker away"].startswith("Broker crm is away for 1 h: broker 'crm': ConnectionError")
-    assert on["product full"] == "Nothing was taken for 1 h: queue 'shop' has 1 messages; max_queue is 1"
+    assert on["product full"] == "Nothing was taken by queue shop for 1 h: queue 'shop' has 1 messages; max_queue is 1"
 
 
 def test_a_broker_that_is_away_is_looked_after_by_one_deliverer(service: Service) -> None:

@@ -83,3 +83,22 @@ INSERT INTO catalog_schedule (catalog_id, path, declaration, cron, zone, overlap
     FROM (SELECT date_trunc('minute', now()) + interval '5 h' AS soon) next;
 INSERT INTO catalog_passed_over (catalog_id, nominal_at, reason) VALUES (1, '2026-11-28T22:00', 'its file: {_SAID}');
 """
+
+TROUBLED = f"""
+INSERT INTO workspace (name, held_at, held_reason, unread_since, unread_why)
+    VALUES ('poor', now() - interval '1 h', '403 permission_error: {_SAID}', now() - interval '1 h', '{_SAID}');
+INSERT INTO obstacle (broker, queue, why, since) VALUES
+    ('gone', '', 'ResponseError: {_SAID}', now() - interval '1 h'),
+    ('webhook:shop', 'shop', 'HTTP 500: {_SAID}', now() - interval '1 h');
+UPDATE obstacle SET since = now() - interval '1 h' WHERE queue = 'shop';
+INSERT INTO failure (stage, what, since, until, why)
+    VALUES ('overnight.collect', 'batch 1', now() - interval '1 h', now() + interval '1 d', 'DataError: {_SAID}');
+INSERT INTO direct_pause (workspace, model_id, not_before, since, why)
+    VALUES ('default', 1, now() + interval '1 d', now() - interval '1 h', '429 {_SAID}');
+INSERT INTO target (broker, queue) VALUES ('gone', 'shop-2');
+INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
+    SELECT 3, 1, id, 'dead', 12, 'OperationalError: {_SAID}' FROM target WHERE queue = 'shop-2';
+INSERT INTO relay (name, waiting, oldest_s, aside, aside_why, items, failing_since, failing_why)
+    VALUES ('orders', 5, 4000, 3, 'no such field: {_SAID}', 9, now() - interval '1 h', '{_SAID}');
+"""
+"""What makes alarms, beside the planted rows: the same secret in whatever else others have said."""

@@ -27,7 +27,7 @@ from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.operators.snapshot import Look, take_snapshot
 from overnight_workers.process import database, prices, pulse_said_at, redis_client
 from overnight_workers.stages.doorbell import ring
-from overnight_workers.stages.pulse import at_work
+from overnight_workers.stages.pulse import at_work, failed, succeeded
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item
 
@@ -174,6 +174,16 @@ def test_how_far_bills_were_from_plans(worked: Service) -> None:
             """,
         )
     assert value(told(), "overnight_plan_error_ratio", lane="default") == pytest.approx(0.1)
+
+
+def test_what_a_stage_fails_at_is_a_gauge_that_falls_when_it_goes_well(worked: Service) -> None:
+    assert value(told(), "overnight_stage_failures", stage=routes.SUBMIT) == 0
+    for batch in ("batch 7", "batch 8"):
+        failed(routes.SUBMIT, OSError("no room"), about=batch)
+    assert value(told(), "overnight_stage_failures", stage=routes.SUBMIT) == 2
+    assert value(told(), "overnight_stage_failures", stage=routes.COLLECT) == 0
+    succeeded(routes.SUBMIT, "batch 7")
+    assert value(told(), "overnight_stage_failures", stage=routes.SUBMIT) == 1
 
 
 def test_queues_and_budgets(worked: Service) -> None:

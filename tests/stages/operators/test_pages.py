@@ -16,7 +16,7 @@ import pytest
 from overnight_workers.flower_tab.server import ROUTES
 from tests.servers import copy_database
 from tests.stages.operators.flowers import OURS, Running, answers, row, start, text_of
-from tests.stages.operators.planted_rows import PLANTED, SECRET
+from tests.stages.operators.planted_rows import PLANTED, SECRET, TROUBLED
 from tests.waiting import wait_until
 
 ROLES = {"viewer": ["vera"], "operator": ["operator"], "reader_of_bodies": ["rita"]}
@@ -42,7 +42,7 @@ class Planted:
 def planted(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     url = copy_database(postgres)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(PLANTED.encode())
+        connection.execute((PLANTED + TROUBLED).encode())
     users = ",".join(":".join(pair) for pair in USERS.values())
     environment = {
         "OVERNIGHT_REDIS_URL": redis_server,
@@ -78,6 +78,9 @@ def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: P
     seen = 0
     more = ["/items?problem=any", "/items?delivery=dead", "/items?batch=1", "/now?part=now", "/money?by=run&days=30"]
     more += ["/act?name=redo&run=spring", "/act?name=cancel&lane=default", "/act?name=adopt&batch=3"]
+    more += ["/act?name=release", "/runs?prefix=shop", "/runs?before=9", "/batches?state=unclear", "/items?late=yes"]
+    more += [f"/act?name={name}&run=shop-1" for name in ("approve_run", "stop_run")]
+    more += [f"/act?name={name}_schedule&catalog=shop" for name in ("pause", "resume", "skip", "unskip")]
     flowers_own = ["/workers", "/tasks", "/broker", "/metrics", "/api/workers", "/api/tasks"]
     for path in [*paths(), *more, *flowers_own]:
         answer = planted.get(path, who)
@@ -86,6 +89,22 @@ def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: P
         seen += answer.status_code == 200
     assert seen > 30
     assert SECRET not in planted.flower.log.read_text()
+
+
+def test_every_alarm_says_what_it_is_about_without_what_others_quoted(planted: Planted) -> None:
+    page = re.sub(r"\b1 h(?: \d+ min)?", "1 h", text_of(planted.page("/now")))
+    for said in (
+        "Broker gone is away for 1 h: ResponseError: messages.0: … is no good",
+        "Webhook shop takes nothing for 1 h: HTTP 500: messages.0: … is no good",
+        "Nothing was taken by queue shop for 1 h: refused: messages.0: … is no good",
+        "Workspace poor is held for 1 h: 403 permission_error: messages.0: … is no good",
+        "Workspace poor isn't read for 1 h: messages.0: … is no good",
+        "overnight.collect has failed for 1 h, last: batch 1: DataError: messages.0: … is no good",
+        "claude-haiku-5-5 of workspace default waits for its limit for 1 h: 429 messages.0: … is no good",
+        "Relay orders has taken nothing on for 1 h: messages.0: … is no good",
+        "Relay orders: 3 messages were put aside, the last: no such field: messages.0: … is no good",
+    ):
+        assert said in page, said
 
 
 def test_a_page_that_fails_by_a_fault_of_ours_says_so_and_the_others_go_on(planted: Planted) -> None:
@@ -114,7 +133,7 @@ def test_now_says_money_against_its_cap_and_the_next_schedule_by_its_clock(plant
     page = text_of(planted.page("/now"))
     assert "lane default, a day" in page
     assert re.search(r"shop \w{3} \d\d:\d\d Europe/Berlin in (5 h|4 h 5\d min)", page), page
-    assert "paused: everything is rejected alike: 400 messages.0: … is no good" in page
+    assert re.search(r"odd paused by Overnight for [^:]+: everything is rejected alike: 400 messages.0: … is no", page)
 
 
 def test_a_batch_has_its_timeline_problems_submissions_and_money(planted: Planted) -> None:
@@ -176,7 +195,10 @@ def test_money_is_by_what_was_asked_with_a_bar_for_each_day(planted: Planted) ->
 
 def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Planted) -> None:
     text = text_of(planted.page("/deliveries"))
-    assert "shop Overnight's own Redis default OperationalError: messages.0: … is no good, …, see … 1 item 1" in text
+    said = "default OperationalError: messages.0: … is no good, …, see … 1 all 2 of the lane"
+    assert f"shop Overnight's own Redis {said} item 1" in text
+    assert f"shop-2 gone {said} item 3" in text
+    assert "Replay all 2 of the lane…" in text_of(planted.page("/deliveries", "operator"))
     assert "refused: messages.0: …" in text
 
 
@@ -188,6 +210,15 @@ def test_runs_show_their_items_and_schedules_their_times(planted: Planted) -> No
     assert "2026-11-28T22:00: no run: its file: messages.0: … is no good" in text
     assert "shop-1 asking overnight runs approve shop or stop prompt changed:" in text
     assert re.findall(r'href="/items\?run=([\w-]+)"', planted.page("/runs?prefix=shop")) != []
+
+
+def test_what_waits_says_what_for_and_counts_lead_to_as_many_items(planted: Planted) -> None:
+    now = planted.page("/now")
+    assert "1 batch is unclear" in text_of(now)
+    assert 'href="/batches?state=unclear"' in now
+    assert 'href="/items?state=held&amp;lane=default"' not in now
+    assert re.search(r"odd paused by Overnight for [^:]+: everything is rejected alike", text_of(now))
+    assert "Packed at 100,000 items" in text_of(planted.page("/items/8"))
 
 
 def test_what_is_not_there_says_so(planted: Planted) -> None:

@@ -24,7 +24,7 @@ def busy(service: Service) -> Service:
     service.finish()
     service.accept(item("c"))
     limiter.acquire("default", "claude-haiku-5-5", [Need(1000, 100)])
-    service.ledger.execute("UPDATE lane SET paused_at = now(), paused_reason = '100%% full: 停'")
+    service.ledger.execute("UPDATE lane SET paused_at = now() - interval '3 days', paused_reason = '100%% full: 停'")
     service.ledger.execute("UPDATE item SET waiting_since = now() - interval '2 hours' WHERE waiting_since IS NOT NULL")
     return service
 

@@ -55,12 +55,13 @@ def budget(
         from overnight_workers.operators import filters
 
         filters.check(lane=lane)
-    from overnight_workers.operators import steering
+    if caps:
+        from overnight_workers.operators import steering
 
-    parsed = {period: _nano(cap) for period, cap in caps.items()}
-    for of, name in chosen.items():
-        for period, cap_nano in parsed.items():
-            steering.set_cap(of, name, period, cap_nano, by(None), strict=strict)  # type: ignore[arg-type]
+        parsed = {period: _nano(cap) for period, cap in caps.items()}
+        for of, name in chosen.items():
+            for period, cap_nano in parsed.items():
+                steering.set_cap(of, name, period, cap_nano, by(None), strict=strict)  # type: ignore[arg-type]
     if as_json:
         console.as_json([_document(budget) for budget in _found(chosen)])
     else:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from overnight_models.quantities import spoken
 from overnight_workers.cli import console
+from overnight_workers.operators import words
 
 if TYPE_CHECKING:
     from overnight_models.ledger.operators.lanes import LaneState
@@ -104,7 +105,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             ),
             f"{row['waiting']:,}",
             Text(_state(row), style="yellow" if row["paused_at"] or row["drained_by"] else ""),
-            Text(", ".join(f"{name} = {value}" for name, value in rest.items())),
+            Text(", ".join(words.option(name, value) for name, value in rest.items())),
         )
     return table
 

@@ -91,7 +91,8 @@ def _of_lane(
 ) -> Act:
     def propose(said: Said) -> Proposal:
         lane = steering.known_lane(said.get("lane", ""))
-        return _proposed(title.format(lane), text, verb, why_not(lane), is_dangerous=is_dangerous)
+        about = f"{text}\n{steering.waiting_in(lane)}"
+        return _proposed(title.format(lane), about, verb, why_not(lane), is_dangerous=is_dangerous)
 
     return Act(propose, lambda said, by: Done(perform(said.get("lane", ""), by)))
 

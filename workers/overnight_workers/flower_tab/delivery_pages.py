@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from overnight_models.ledger.operators import delivery_list
@@ -23,10 +24,15 @@ class DeliveriesPage(Page):
         listed, dead = await self.ask(
             lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
         )
+        groups = grouped(dead)
+        of_lanes = Counter[str]()
+        for group in groups:
+            of_lanes[group.lane] += group.n
         self.show(
             "deliveries.html",
             targets=listed,
-            dead=grouped(dead),
+            dead=groups,
+            of_lanes=of_lanes,
             most=MOST_COUNTED,
             place=targets.place,
             is_all=sum(group.n for group in dead) < MOST_DEAD,

@@ -24,10 +24,15 @@ def for_everybody(seen: Snapshot) -> Snapshot:
         unfinished=_without(seen.unfinished, "reason"),
         finished=_without(seen.finished, "reason"),
         dead=_without(seen.dead, "error"),
+        workspaces=_without(seen.workspaces, "held_reason", "unread_why"),
         troubles=replace(
             troubles,
             unclear=_without(troubles.unclear, "why", "so_far"),
             unread=_without(troubles.unread, "why"),
+            obstacles=_without(troubles.obstacles, "why"),
+            failures=tuple(failure._replace(why=everybody(failure.why)) for failure in troubles.failures),
+            limited=tuple(limit._replace(why=everybody(limit.why)) for limit in troubles.limited),
+            relays=_without(troubles.relays, "aside_why", "failing_why"),
         ),
     )
 

@@ -10,7 +10,8 @@ from overnight_models.ledger.redo import NO_BODY
 from overnight_models.states import ITEM
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.page import Page
-from overnight_workers.operators import item_filter, item_roads, life_lines
+from overnight_workers.operators import item_filter, item_roads, life_lines, words
+from overnight_workers.settings import settings
 
 _ON_A_PAGE: Final = 50
 
@@ -53,10 +54,12 @@ class ItemPage(Page):
         """Render it. body: what it asks and was answered, for whoever may see that; None for everybody."""
         life = await self.life(number)
         roads = await self.application.reader.do(lambda: item_roads.reasons([life.item]))
+        look = await self.application.reader.look()
         self.show(
             "item.html",
             life=life,
             item=life.item,
+            keeps=words.keeps(life.item, life.rows.workspace, look.snapshot, settings()),
             road=roads[0],
             lines=life_lines.lines(life),
             body=body,

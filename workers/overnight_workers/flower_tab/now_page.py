@@ -19,15 +19,21 @@ from overnight_workers.catalogs.steering import coming, moment
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.flower_tab.people import OPERATOR
 from overnight_workers.local_time import time_zone
-from overnight_workers.operators import limits_used
+from overnight_workers.operators import lane_waits, limits_used
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.snapshot import Snapshot
+from overnight_workers.operators.workers import MISSING
 from overnight_workers.settings import settings
 
-_LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
+LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
     "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
+    "bodies unreadable": ("Look at held items", "items", {"state": "held"}),
+    "queue full": ("Look at unfinished batches", "batches", {"state": "unfinished"}),
+    "list unread": ("Look at unfinished batches", "batches", {"state": "unfinished"}),
+    "workspace held": ("Look at the lanes", "lanes", {}),
     "lane paused": ("Look at the lanes", "lanes", {}),
+    "other policy": ("Look at the lanes", "lanes", {}),
     "lane unknown": ("Look at the lanes", "lanes", {}),
     "over budget": ("Look at the budgets", "money", {}),
     "budget stuck": ("Look at the budgets", "money", {}),
@@ -35,10 +41,17 @@ _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
     "product full": ("Look at deliveries", "deliveries", {}),
     "broker away": ("Look at deliveries", "deliveries", {}),
+    "webhook away": ("Look at deliveries", "deliveries", {}),
+    "webhook gone": ("Look at deliveries", "deliveries", {}),
     "queue unread": ("Look at deliveries", "deliveries", {}),
     "paid twice": ("Look at the money", "money", {}),
+    "caching given up": ("Look at the money", "money", {"by": "model"}),
+    "rate limited for long": ("Look at what is in real time", "items", {"state": "direct"}),
+    MISSING: ("Look at the workers", "workers", {}),
+    "stage silent": ("Look at the workers", "workers", {}),
+    "sweep missing": ("Look at the workers", "workers", {}),
 }
-"""Where an alarm leads: the button's text, the page, and its filter."""
+"""Where an alarm leads: the button's text, the page (of ours, or of Flower's own), and its filter."""
 _MOST_SCHEDULES: Final = 5
 _MOST_OF_A_KIND: Final = 3
 """So many alarms of a kind are all shown; of more only the first, and the others when somebody asks."""
@@ -94,6 +107,7 @@ class NowPage(Page):
             limits=[] if seen is None else [view for view in limits_used.limits(seen) if view.is_at_work],
             late={} if seen is None else _late(seen),
             comes=comes,
+            lane_waits=lane_waits,
             ITEM=ITEM,
         )
 
@@ -108,10 +122,10 @@ class NowPage(Page):
             return f"Look at batch {alarm.batch_id}", self.link("batch", alarm.batch_id)
         if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
             return "Release…", self.link("act", name="release")
-        if alarm.kind not in _LEADS:
+        if alarm.kind not in LEADS:
             return None
-        text, route, query = _LEADS[alarm.kind]
-        return text, self.link(route, **query)
+        text, route, query = LEADS[alarm.kind]
+        return text, self.link(route, **query, lane=alarm.lane if route == "items" else None)
 
 
 def grouped(alarms: Sequence[ShownAlarm]) -> list[AlarmGroup]:

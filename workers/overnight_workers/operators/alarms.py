@@ -21,14 +21,13 @@ from overnight_models.quantities import several, spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.policy import Policy
-from overnight_workers.operators import targets
+from overnight_workers.operators import lane_waits, targets
 from overnight_workers.operators.alarm_kinds import Alarm, against_failure
+from overnight_workers.operators.lane_waits import LATE_S
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
 
-_LATE_S: Final = 120.0
-"""What takes seconds and is so late waits for a worker."""
 _UNSWEPT_S: Final = 55.0
 """So that a probe that runs every minute says within two that nobody sweeps."""
 _SILENT_S: Final = 90.0
@@ -95,7 +94,8 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
         number = "a thousand or more" if late.items >= MOST_COUNTED else f"{late.items:,}"
         passes = "deadline passes" if late.items == 1 else "deadlines pass"
         since = f"the first is over for {spoken(late.first_s)}" if late.first_s > 0 else "the first is over in a minute"
-        yield Alarm("deadlines at risk", f"Lane {late.lane}: {number} {passes} while items are {late.where}: {since}.")
+        text = f"Lane {late.lane}: {number} {passes} while items are {late.where}: {since}."
+        yield Alarm("deadlines at risk", text, lane=late.lane)
     for limit in troubles.limited:
         if limit.since_s > _LIMITED_LONG_S:
             yield Alarm(
@@ -186,10 +186,16 @@ def _failing(failures: Sequence[Failing]) -> Iterator[Alarm]:
                 names = [failing.what for failing in alike[:_MOST_NAMES]]
                 more = len(alike) - len(names)
                 text += f"; for the same reason at {', '.join(names)}" + (f" and {more} more" if more else "")
-            yield Alarm("stage failing", text, advice=against_failure(first.said))
+            yield Alarm("stage failing", text, batch_id=_batch_of(first.what), advice=against_failure(first.said))
         others = sum(len(alike) for alike in list(reasons.values())[_MOST_REASONS:])
         if others:
             yield Alarm("stage failing", f"{stage} fails at {several(others, 'other thing')}; its log says why.")
+
+
+def _batch_of(what: str) -> int | None:
+    """The batch that a thing of a stage is, if it is one: "batch 7"."""
+    kind, _, name = what.partition(" ")
+    return int(name) if kind == "batch" and name.isascii() and name.isdigit() else None
 
 
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
@@ -225,7 +231,7 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
             text = f"Workspace {workspace.name} is held for {spoken(workspace.held_for_s)}: {reason}"
             waits = ". It isn't tried again before `overnight resume --all`" if workspace.until_resumed else ""
             yield Alarm("workspace held", text + waits)
-        if (workspace.unread_for_s or 0.0) > _LATE_S:
+        if (workspace.unread_for_s or 0.0) > LATE_S:
             yield Alarm(
                 "list unread",
                 f"Workspace {workspace.name} isn't read for {spoken(workspace.unread_for_s or 0.0)}:"
@@ -286,21 +292,16 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Po
     for lane in lanes:
         policy = policies.get(lane.lane)
         if lane.paused_reason is not None:
-            yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}", lane=lane.lane)
-        elif policy is not None and _waits_too_long(lane, policy):
+            yield Alarm("lane paused", f"Lane {lane.lane} is {lane_waits.paused(lane)}", lane=lane.lane)
+        elif policy is not None and lane_waits.is_overdue(lane, policy):
             waited = spoken(lane.oldest_waiting_s or 0.0)
             counted = (
                 f" {several(lane.unmeasured, 'prompt is', 'prompts are')} still to be counted."
                 if lane.unmeasured
                 else ""
             )
-            yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}")
-
-
-def _waits_too_long(lane: LaneView, policy: Lane) -> bool:
-    """Whether `max_wait` should have packed it: not where a lane has its hours, or waits for more items."""
-    may_wait = policy.submit_window is not None or policy.min_items > 1 or policy.road == "direct"
-    return not may_wait and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S
+            text = f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}"
+            yield Alarm("waiting overdue", text, lane=lane.lane)
 
 
 def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[Alarm]:
@@ -328,15 +329,17 @@ def _said_of(dead: DeadDelivery) -> str:
 def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
     for obstacle in troubles.obstacles:
         if obstacle.broker.startswith(WEBHOOK):
+            name, lasted = obstacle.broker.removeprefix(WEBHOOK), spoken(obstacle.lasted_s)
             if obstacle.paused_for_s > GONE_S:
-                yield Alarm("webhook gone", f"For {spoken(obstacle.lasted_s)}: {obstacle.why}")
-            elif obstacle.lasted_s > _LATE_S:
-                yield Alarm("webhook away", f"For {spoken(obstacle.lasted_s)}: {obstacle.why}")
-        elif not obstacle.queue and obstacle.lasted_s > _LATE_S:
+                yield Alarm("webhook gone", f"Webhook {name} is gone for {lasted}: {obstacle.why}")
+            elif obstacle.lasted_s > LATE_S:
+                yield Alarm("webhook away", f"Webhook {name} takes nothing for {lasted}: {obstacle.why}")
+        elif not obstacle.queue and obstacle.lasted_s > LATE_S:
             name = obstacle.broker or "Overnight's own Redis"
             yield Alarm("broker away", f"Broker {name} is away for {spoken(obstacle.lasted_s)}: {obstacle.why}")
         elif obstacle.queue and obstacle.lasted_s > _FULL_LONG_S:
-            yield Alarm("product full", f"Nothing was taken for {spoken(obstacle.lasted_s)}: {obstacle.why}")
+            name = targets.named(obstacle.broker, obstacle.queue)
+            yield Alarm("product full", f"Nothing was taken by {name} for {spoken(obstacle.lasted_s)}: {obstacle.why}")
 
 
 def _unread_queues(troubles: Troubles) -> Iterator[Alarm]:
@@ -371,9 +374,8 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
 
 def _unreadable(troubles: Troubles) -> Iterator[Alarm]:
     for held in troubles.unreadable:
-        yield Alarm(
-            "bodies unreadable", f"Lane {held.lane}: {several(held.items, 'item is', 'items are')} held: {held.why}"
-        )
+        text = f"Lane {held.lane}: {several(held.items, 'item is', 'items are')} held: {held.why}"
+        yield Alarm("bodies unreadable", text, lane=held.lane)
 
 
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from overnight_models.wire.judgement import REFUSED_WITHOUT_WORDS
 from overnight_models.wire.outcome import Problem
 from overnight_workers import redaction
 
@@ -30,6 +31,8 @@ _PLAIN: Final = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+_CATEGORY: Final = re.compile(r"[a-z][a-z_]{1,40}")
+"""Of a refusal, as the API names it; without one its detail is nothing but the model's own words."""
 _AROUND: Final = "()[]{}<>,.:;!?=…"
 
 
@@ -41,8 +44,9 @@ def everybody(text: str | None, problem: str | None = None) -> str:
 
 def plain_words(text: str, problem: str | None = None) -> str:
     """The same, whole. Of a refusal only the category is there: the rest is the model's own words about a request."""
-    if problem == Problem.REFUSED:
-        text = text.partition(": ")[0]
+    if problem == Problem.REFUSED and text != REFUSED_WITHOUT_WORDS:
+        category = text.partition(": ")[0]
+        text = category if _CATEGORY.fullmatch(category) else ""
     text = _PROPERTIES.sub(f"({_HIDDEN})", _PLACE.sub(_HIDDEN, text))
     said = " ".join(map(_word, _QUOTED.sub(_HIDDEN, text).split()))
     return re.sub(rf"{_HIDDEN}(?: {_HIDDEN})+", _HIDDEN, said)

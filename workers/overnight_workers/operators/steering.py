@@ -64,6 +64,13 @@ def drain(lane: str, by: By) -> str:
     return f"lane {lane} drains: {several(waiting, 'item that waits is', 'items that wait are')} packed at once"
 
 
+def waiting_in(lane: str) -> str:
+    """How many items wait in a lane now, as a person says it."""
+    with database().transaction() as connection:
+        items = sum(state.waiting for state in lanes.states(connection) if state.name == lane)
+    return f"{several(items, 'item waits', 'items wait')} in it"
+
+
 def why_paused(lane: str) -> str | None:
     """That a lane is paused, by whom and why; None when it goes."""
     with database().transaction() as connection:

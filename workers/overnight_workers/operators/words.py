@@ -10,7 +10,7 @@ import orjson
 
 from overnight_models.quantities import money, several, spoken
 from overnight_models.states import BATCH, DELIVERY
-from overnight_workers.operators import targets
+from overnight_workers.operators import lane_waits, targets
 
 if TYPE_CHECKING:
     from overnight_models.ledger.money.budgets import BudgetView
@@ -169,11 +169,45 @@ def waiting(lane: LaneView, policy: Lane | None, *, is_in_force: bool = False) -
         return Word("not in the configuration: its items wait until it is", ALARMING)
     if lane.paused_reason is not None:
         return None
-    oldest_s = lane.oldest_waiting_s or 0.0
-    if oldest_s > policy.max_wait + _PROMPT_S:
+    if policy.road == "direct":
+        return Word("sent in real time, as fast as the limits allow")
+    closed = lane_waits.closed_hours(policy)
+    if closed is not None:
+        return Word(closed)
+    if lane_waits.is_overdue(lane, policy):
         first = f"; {number(lane.unmeasured)} prompts are counted first" if lane.unmeasured else ""
         return Word(f"overdue: packed after {spoken(policy.max_wait)} at the latest{first}", NOTABLE)
-    return Word(f"packed at {number(policy.max_items)} items, {size(policy.max_bytes)} or {spoken(policy.max_wait)}")
+    at_last = f"or {spoken(policy.max_wait)}"
+    if policy.min_items > 1:
+        at_last = f"and {spoken(policy.max_wait)} after {number(policy.min_items)} items are there"
+    return Word(f"packed at {number(policy.max_items)} items, {size(policy.max_bytes)} {at_last}")
+
+
+def keeps(item: ItemView, workspace: str, seen: Snapshot | None, settings: Settings) -> Word | None:
+    """What an item waits for that is in no batch; None where it doesn't wait so, or nothing is known."""
+    if item.state != "waiting" or seen is None:
+        return None
+    lane = next((lane for lane in seen.lanes if lane.lane == item.lane), None)
+    if lane is not None and lane.paused_reason is not None:
+        return Word(f"its lane is {lane_waits.paused(lane)}", NOTABLE)
+    held = next((held for held in seen.workspaces if held.name == workspace and held.held_for_s is not None), None)
+    if held is not None:
+        return Word(f"its workspace is held for {ago(held.held_for_s)}: {held.held_reason}", NOTABLE)
+    in_force = item.lane in seen.lanes_in_force(settings)
+    return None if lane is None else waiting(lane, settings.lanes.get(item.lane), is_in_force=in_force)
+
+
+def option(name: str, value: object) -> str:
+    """An option of a lane and its value, as a person says it; durations and money with their units."""
+    if value is not None and name == "max_cost_per_trace":
+        return f"{name} = {dollars(int(str(value)))}"
+    if isinstance(value, float) and name not in _SHARES:
+        return f"{name} = {spoken(value)}"
+    return f"{name} = {str(value).lower() if isinstance(value, bool) or value is None else value}"
+
+
+_SHARES: Final = ("deadline_confidence",)
+"""Options that are a part of 1; other fractions are seconds."""
 
 
 def total(counts: Iterable[Mapping[str, int]], *states: str) -> int:

@@ -36,6 +36,9 @@ class LaneView:
     deadlines: Kept = NONE_YET
     problems: dict[str, int] = field(default_factory=dict)
     """Outcomes that aren't ok, by problem."""
+    paused_by: str | None = None
+    """Who paused it; None: Overnight, or it isn't paused."""
+    paused_for_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class _Lane(NamedTuple):
     name: str
     paused_at: datetime | None
     paused_reason: str | None
+    paused_by: str | None
+    paused_for_s: float | None
     oldest_waiting_s: float | None
     cost_nano: int
     realtime_nano: int
@@ -141,7 +146,8 @@ def lanes(connection: Connection) -> list[LaneView]:
         connection,
         _Lane,
         f"""
-        SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
+        SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, lane.paused_by,
+               extract(epoch FROM now() - lane.paused_at)::float AS paused_for_s, (
             SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
         ) AS oldest_waiting_s,
         coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
@@ -177,6 +183,8 @@ def _view(lane: _Lane, tallied: Mapping[str, dict[str, int]], deadlines: Kept) -
         unpriced=lane.unpriced,
         unmeasured=lane.unmeasured,
         problems=tallied.get("problem", {}),
+        paused_by=lane.paused_by,
+        paused_for_s=lane.paused_for_s or 0.0,
     )
 
 
