@@ -134,8 +134,7 @@ def _remember(directory: Path, kind: str) -> None:
     from overnight_workers.catalogs.diff import Wanted, differences
     from overnight_workers.catalogs.opened import opened
     from overnight_workers.catalogs.reading import read_catalog
-    from overnight_workers.catalogs.recipe import recipe_of
-    from overnight_workers.catalogs.runs.planning import hashes
+    from overnight_workers.catalogs.recipe import hashes, recipe_of
 
     catalog = read_catalog(directory / f"{kind}.toml")
     recipe = recipe_of(catalog)

@@ -51,8 +51,7 @@ class Names:
 
     def output_schema(self, document: str) -> int:
         """The number of a JSON schema."""
-        digest = hashlib.blake2b(document.encode(), digest_size=16).digest()
-        return self._number("output_schema", more={"document": document}, hash=digest)
+        return self._number("output_schema", more={"document": document}, hash=schema_hash(document.encode()))
 
     def shape(self, headers_id: int, shape: bytes) -> int:
         """The number of a kind of request, as sent with these headers."""
@@ -79,6 +78,11 @@ class Names:
         # remembered only now that it is committed
         self._numbers[(table, *named.values())] = number
         return number
+
+
+def schema_hash(document: bytes) -> bytes:
+    """What an output schema is known by, of its JSON as `exact_json` writes it: 16 bytes."""
+    return hashlib.blake2b(document, digest_size=16).digest()
 
 
 def shape_hash(headers_id: int, shape: bytes) -> bytes:

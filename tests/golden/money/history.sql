@@ -8,30 +8,43 @@ JOIN item ON item.id = item_id
 LEFT JOIN prefix ON prefix.id = prefix_id
 WHERE item_id = ANY(:ids);
 
--- answers: The answers of a lane's latest batches, up to about so many items, added up by batch and model.
+-- answers: The answers of a lane's latest batches, up to about so many items, added up by what they came with.
 -- lane = 'text', max_items = 1
-SELECT item.batch_id, bill.model, count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
-    sum(bill.output_tokens)::bigint AS output_tokens,
-    sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
-    sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
-    sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
-    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano),
-    0)::bigint AS cost_nano
+SELECT batch_id AS group_id, model, answers, input_tokens, output_tokens, output_squares,
+    cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, cost_nano, output_schema.hash AS schema,
+    scale, coalesce(run.name LIKE '%-tried' OR run.name LIKE '%-compared' OR run.name IN (
+    SELECT catalog.name || '-' || number
+    FROM catalog_run
+    JOIN catalog ON catalog.id = catalog_id
+), false) AS of_catalog
 FROM (
-    SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer
-    FROM batch
-    WHERE lane_id = (
-        SELECT id
-        FROM lane
-        WHERE name = :lane
-    ) AND state = 'collected'
-) latest
--- not the view: of that the planner would read all, and then look which are wanted
-JOIN item ON item.batch_id = latest.id
-JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
-WHERE latest.newer < :max_items
-GROUP BY item.batch_id, bill.model
-ORDER BY item.batch_id;
+    SELECT item.batch_id, item.run_id, item.schema_id, char_length(ltrim(item.max_tokens::bit(32)::text,
+        '0')) AS scale, bill.model, count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
+        sum(bill.output_tokens)::bigint AS output_tokens,
+        sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
+        sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano),
+        0)::bigint AS cost_nano
+    FROM (
+        SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer
+        FROM batch
+        WHERE lane_id = (
+            SELECT id
+            FROM lane
+            WHERE name = :lane
+        ) AND state = 'collected'
+    ) latest
+    -- not the view: of that the planner would read all, and then look which are wanted
+    JOIN item ON item.batch_id = latest.id
+    JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+    WHERE latest.newer < :max_items
+    GROUP BY item.batch_id, item.run_id, item.prefix_id, item.schema_id,
+        char_length(ltrim(item.max_tokens::bit(32)::text, '0')), bill.model
+) each
+LEFT JOIN output_schema ON output_schema.id = schema_id
+LEFT JOIN run ON run.id = run_id
+ORDER BY batch_id, run_id, schema_id, scale, model;
 
 -- answers_of: What each of these keys' items was billed; those without a billed answer are left out.
 -- hashes = '{\x00}', lane = 'text'

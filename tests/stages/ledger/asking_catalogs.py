@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.catalogs import (
     answers,
     invalidating,
+    lengths,
     memory,
     published,
     reports,
@@ -65,6 +66,7 @@ def ask_catalogs(connection: Connection) -> None:
     answers.note_unsent(connection, run_id, [Unsent(bytes(16), '["1"]', None, "can't be sent", "null")])
     assert len(answers.unsent(connection, run_id)) == 1
     answers.verdicts(connection, "r")
+    lengths.of_recipe(connection, "shop", 1)
     answers.groups(connection, "r")
     assert invalidating.invalidate(connection, {10**12: "not of the class"}) == 0
     assert reviving.invalid(connection, "shop") == reviving.invalid(connection, "shop", run="r") == []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from overnight_models.ledger.catalogs.memory import KeptRecipe
 from overnight_models.ledger.catalogs.memory import Recipe as Hashes
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.memory import Came
-from overnight_workers.catalogs.rows import Rows
+from overnight_workers.catalogs.rows import Row, Rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,6 +32,8 @@ class Reason(IntEnum):
     FAILED = 7
     VALID = 8
     """Its answer was of no use, and is by now: it is taken, and costs nothing."""
+    ANSWERED = 9
+    """What would be sent was asked already, by a try, a comparison, or a run that was stopped: it costs nothing."""
     LEFT = 20
     """It was sent by an older recipe, and only new and changed rows are wanted."""
     USELESS = 21
@@ -58,6 +60,7 @@ _WORDS: Final = {
     Reason.PARAMETERS: "parameters changed",
     Reason.FAILED: "failed last time",
     Reason.VALID: "answered before, and valid by now",
+    Reason.ANSWERED: "asked before: tried, compared, or by a stopped run",
     Reason.LEFT: "left with their older prompt",
     Reason.USELESS: "without a useful answer last time",
     Reason.REFUSED: "refused last time",
@@ -68,6 +71,9 @@ _WORDS: Final = {
 }
 _COUNTED_AT_ONCE: Final = 1_000_000
 """Hashes that are compared with each other at once."""
+PAID: Final = (Reason.VALID, Reason.ANSWERED)
+"""Rows that a run takes the answers of, which are there already."""
+_SHOWN_ANSWERED: Final = 1_000
 OF_RECIPE: Final = (Reason.MODEL, Reason.SCHEMA, Reason.PROMPT, Reason.PARAMETERS)
 
 
@@ -83,10 +89,23 @@ class Wanted:
     run was stopped."""
     valid_by_now: Collection[tuple[bytes, bytes]] = ()
     """Rows whose answer was of no use, and is by now: the row's hash, and half the hash of what was sent."""
+    answered: Entries | None = None
+    """Rows that were asked without the memory's knowledge, with half the hash of what was sent: OK where a run takes
+    what came, FAILED where it asks again."""
     new_only: bool = False
     """Rows that an older recipe sent stay as they are."""
     is_partial: bool = False
     """The source shows only some of its rows, so that nothing can be said about those that are gone."""
+
+
+class AskedBefore(NamedTuple):
+    """A row that was asked before just as it is now."""
+
+    row: Row
+    sent: int
+    """Half the hash of what is sent."""
+    is_taken: bool
+    """A run takes what came; else it asks again."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +120,8 @@ class Diff:
     """In which rows are judged, while it is open."""
     same_by_another_recipe: Entries = field(repr=False)
     """Rows that render as before though the recipe changed; they aren't sent, and the memory takes the new number."""
+    answered: Sequence[AskedBefore] = field(default=(), repr=False)
+    """A thousand at most of those that were asked before as they are now."""
 
     @property
     def sent(self) -> int:
@@ -158,6 +179,7 @@ def differences(
     same = _rendered_alike(
         connection, rows, [recipe for recipe in kept if _compared(recipe, hashes)[0] == Reason.PROMPT], hashes, wanted
     )
+    answered = [] if wanted.answered is None else _note_answered(connection, rows, wanted.answered)
     counted = connection.execute("SELECT reason, count(*) FROM judged GROUP BY reason ORDER BY reason").fetchall()
     reasons = {Reason(reason): n for reason, n in counted}
     differing = sum(n for reason, n in reasons.items() if reason is not Reason.UNCHANGED)
@@ -166,7 +188,7 @@ def differences(
     gone = 0 if wanted.is_partial else _note_gone(connection)
     if gone:
         reasons[Reason.GONE] = gone
-    return Diff(total, _limited(connection, reasons, wanted), connection, same)
+    return Diff(total, _limited(connection, reasons, wanted), connection, same, answered)
 
 
 def _checked(connection: DuckDBPyConnection, wanted: Wanted, key_faults: Callable[[], list[str]]) -> int:
@@ -300,6 +322,38 @@ def _rendered_alike(
             JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = n
         """).fetchnumpy()
     )
+
+
+def _note_answered(connection: DuckDBPyConnection, rows: Rows, answered: Entries) -> list[AskedBefore]:
+    """Rows that would be sent just as they were asked before have that for their reason, where that answer is taken.
+
+    Returns some of those that were asked before, whatever came of it.
+    """
+    if not len(answered):
+        return []
+    memory.register(connection, "answered_entries", answered)
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE answered AS
+        SELECT n, answered.sent, bool_or(state = {Came.OK}) AS is_taken FROM judged
+        JOIN (SELECT {memory.HASH} AS n, sent, state FROM answered_entries) answered USING (n)
+        WHERE reason <= {max(OF_RECIPE)} GROUP BY ALL
+    """)
+    found: list[tuple[int, int, int]] = []
+    shown: list[tuple[Row, int]] = []
+    for row, sent in rows.rendered(connection, "SELECT n, sent FROM answered"):
+        if sent == row.beside:
+            found.append((row.number & memory.FULL, row.number >> 64, sent))
+            if len(shown) < _SHOWN_ANSWERED:
+                shown.append((row, sent))
+    memory.register(connection, "found_entries", memory.of_halves(found))  # what was sent stands as `input`
+    connection.execute(f"""
+        UPDATE judged SET reason = {Reason.ANSWERED} FROM answered
+        JOIN (SELECT {memory.HASH} AS hash, input AS sent FROM found_entries) found
+            ON found.hash = answered.n AND found.sent = answered.sent
+        WHERE answered.n = judged.n AND is_taken
+    """)
+    asked_again = set(connection.execute("SELECT n, sent FROM answered WHERE NOT is_taken").fetchall())
+    return [AskedBefore(row, sent, (row.number, sent) not in asked_again) for row, sent in shown]
 
 
 def _note_gone(connection: DuckDBPyConnection) -> int:

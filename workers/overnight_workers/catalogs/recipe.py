@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from overnight_models import exact_json
+from overnight_models.ledger.catalogs.memory import Recipe as Hashes
 from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs import cells, lengths, media
 from overnight_workers.catalogs.declaration import Catalog, Media
@@ -160,6 +161,12 @@ def recipe_of(catalog: Catalog) -> Recipe:
     from overnight_workers.catalogs.output import output_of
 
     return Recipe(catalog, output_of(catalog))
+
+
+def hashes(recipe: Recipe) -> Hashes:
+    """A recipe as the ledger keeps it."""
+    columns = exact_json.dumps(recipe.columns).decode()
+    return Hashes(columns, recipe.prompt_hash, recipe.schema_hash, recipe.model, recipe.params_hash)
 
 
 def _hash(value: object) -> bytes:

@@ -129,7 +129,12 @@ def sent_half(request: Request) -> int:
 
 def item_key(catalog: str, row: Row, request: Request) -> str:
     """The key of the item that a row becomes."""
-    return f"catalog/{catalog}/{row.entry.hex()}/{row.variant or '-'}/{request.sent_hash[:8].hex()}"
+    return key_of(catalog, row, sent_half(request))
+
+
+def key_of(catalog: str, row: Row, sent: int) -> str:
+    """The same. sent: the first half of the hash of what is sent."""
+    return f"catalog/{catalog}/{row.entry.hex()}/{row.variant or '-'}/{sent.to_bytes(8, 'little').hex()}"
 
 
 def read_item_key(key: str) -> tuple[bytes, str | None, bytes]:

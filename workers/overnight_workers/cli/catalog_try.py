@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +19,7 @@ from overnight_workers.cli import console
 if TYPE_CHECKING:
     from overnight_producers import Item
     from overnight_workers.catalogs.declaration import Catalog
-    from overnight_workers.catalogs.runs.dollars import Dollars
+    from overnight_workers.catalogs.runs.dollars import Priced
     from overnight_workers.catalogs.trying import Chosen, Tried
 
 _LOOK_EVERY_S: Final = 0.5
@@ -45,18 +46,20 @@ def try_rows(
     lane may (road = "direct" or "by_deadline"), else in a small batch. What was tried is paid once: a run has these
     answers for nothing unless the row, the prompt, the model or the schema changes.
     """
-    from overnight_workers.catalogs import trying
+    from overnight_workers.catalogs import learning, trying
     from overnight_workers.catalogs.opened import opened
     from overnight_workers.catalogs.reading import read_catalog
-    from overnight_workers.catalogs.recipe import recipe_of
+    from overnight_workers.catalogs.recipe import hashes, recipe_of
     from overnight_workers.catalogs.runs import dollars
 
     catalog = read_catalog(file)
-    with opened(catalog, recipe_of(catalog)) as source:
+    recipe = recipe_of(catalog)
+    with opened(catalog, recipe) as source:
         chosen = trying.choose(catalog, source, rows)
     if not chosen.items:
         raise PermanentError(_none_to_send(chosen))
-    price = dollars.of_items(catalog, chosen.items)
+    past = learning.alike(catalog, hashes(recipe), [(item.key or "", True) for item in chosen.items])
+    price = dollars.of_items(catalog, chosen.items, past)
     now = trying.in_real_time(catalog, batch=batch)
     _ask(catalog, chosen, price, now, yes or as_json)
     items = trying.urgent(chosen.items) if now else chosen.items
@@ -80,14 +83,15 @@ def _none_to_send(chosen: Chosen) -> str:
     return f"none of the rows can be sent; {name}: {why}"
 
 
-def _ask(catalog: Catalog, chosen: Chosen, price: Dollars, now: bool, yes: bool) -> None:
+def _ask(catalog: Catalog, chosen: Chosen, price: Priced, now: bool, yes: bool) -> None:
     from overnight_workers.catalogs import trying
 
-    whole = (price.times(REALTIME) if now else price).document()
+    whole = replace(price, dollars=price.dollars.times(REALTIME)) if now else price
+    new = len(chosen.items) - price.known
+    road = "in real time" if now else trying.batch_words(catalog, new)
     console.say(
-        f"{len(chosen.items)} of {chosen.rows:,} rows, in lane {catalog.lane}: about ${whole['usd']}"
-        f" (between ${whole['low_usd']} and ${whole['high_usd']}), "
-        + ("in real time" if now else trying.batch_words(catalog, len(chosen.items)))
+        f"{len(chosen.items)} of {chosen.rows:,} rows, in lane {catalog.lane}: {whole.words(len(chosen.items))}"
+        + (f", {road}" if new > 0 else "")
     )
     for name, why in chosen.bad:
         console.say(f"! {name} can't be sent: {why}")

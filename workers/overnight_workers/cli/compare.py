@@ -129,18 +129,21 @@ def _gold(source: Opened, gold: str | None) -> Gold | None:
 
 
 def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:
+    from overnight_workers.catalogs import learning
+    from overnight_workers.catalogs.recipe import hashes, recipe_of
     from overnight_workers.catalogs.runs.dollars import Dollars, of_items
 
-    prices = [of_items(side.side.catalog, list(side.items.values())) for side in asked]
-    for asked_side, price in zip(asked, prices, strict=True):
-        if not asked_side.items:
-            raise PermanentError(f"{asked_side.side.name}: none of the rows can be sent with it")
-        bad = f"; {asked_side.bad} rows can't be sent with it" if asked_side.bad else ""
-        console.say(
-            f"{asked_side.side.name}: {len(asked_side.items)} of {whole:,} rows, about ${price.document()['usd']}{bad}"
-        )
-    total = Dollars.sum(prices).document()
-    console.say(f"together about ${total['usd']} in batches (between ${total['low_usd']} and ${total['high_usd']})")
+    prices = []
+    for one in asked:
+        if not one.items:
+            raise PermanentError(f"{one.side.name}: none of the rows can be sent with it")
+        catalog, items = one.side.catalog, list(one.items.values())
+        past = learning.alike(catalog, hashes(recipe_of(catalog)), [(item.key or "", True) for item in items])
+        price = of_items(catalog, items, past)
+        prices.append(price.dollars)
+        bad = f"; {one.bad} rows can't be sent with it" if one.bad else ""
+        console.say(f"{one.side.name}: {len(items)} of {whole:,} rows, {price.words(len(items))}{bad}")
+    console.say(f"together {Dollars.sum(prices).words}, in batches")
     if not yes and not typer.confirm("Send them?", default=True):
         raise typer.Exit(1)
 

@@ -40,14 +40,20 @@ def plan_table(plan: dict[str, Any]) -> Group:
     notes = [Text(note, "yellow") for reason in plan["reasons"].values() for note in _notes(reason)]
     notes += [Text(plan["sink_lost"], "yellow")] if "sink_lost" in plan else []
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
-    sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
+    answered = plan.get("answered", 0)  # plans of earlier versions don't say
+    sent = f"{plan['send'] - answered:,} of {plan['rows']:,} rows are to be sent"
+    sent += f"; {answered:,} were answered before, and cost nothing" if answered else ""
     return Group(
         Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *notes
     )
 
 
 def _notes(reason: dict[str, Any]) -> Iterator[str]:
-    """Rows of one reason that aren't sent as they are."""
+    """What one reason's numbers don't say: what isn't known, and rows that aren't sent as they are."""
+    if reason.get("how") == How.ASSUMED.value and reason.get("answers"):
+        yield f"{reason['words']}: how long answers get is {reason['answers']}"
+    if before := reason.get("asked_before"):
+        yield f"{reason['words']}: an estimated {before:,} of them were asked before, and cost nothing"
     if number := reason.get("unsendable"):
         # runs of earlier versions don't say how they know
         how, least = reason.get("unsendable_how", "counted"), reason.get("unsendable_at_least", number)

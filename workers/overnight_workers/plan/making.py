@@ -17,7 +17,7 @@ from overnight_workers import process
 from overnight_workers.item_file import Checker, open_file
 from overnight_workers.plan import tokens
 from overnight_workers.plan.advice import Advice, advise, assumptions
-from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
+from overnight_workers.plan.answers import Asked, Past, TokensOut, tokens_out
 from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.figure import weakest
@@ -32,7 +32,7 @@ from overnight_workers.plan.schedule import Option, Work, known_how, options
 from overnight_workers.plan.sharing import DOCUMENTED, PRIMING, Hits, learned_hits, marked, segments, unshared_marks
 from overnight_workers.plan.strata import groups
 from overnight_workers.plan.sums import Of
-from overnight_workers.plan.survey import Survey, survey
+from overnight_workers.plan.survey import OfKind, Survey, survey
 from overnight_workers.plan.tokens import IMAGE_TOKENS, TokensIn
 from overnight_workers.roads.direct_rate import DirectLoad
 from overnight_workers.roads.turnaround import EXPIRES_S, Turnarounds
@@ -239,7 +239,8 @@ def _tokens_in(looker: Looker, survey: Survey, wish: Wish, lane: Lane, memory: M
 def _tokens_out(wish: Wish, seen: _Seen, asked: dict[Of, Asked], memory: Memory) -> TokensOut:
     """Tokens of the answers: measured by a pilot, remembered, or a share of what they may have."""
     measured = {} if seen.pilot is None else seen.pilot.measured
-    return tokens_out(asked, memory.answers, measured, Fraction(wish.output_share).limit_denominator(1000))
+    past = Past(memory.answers, wish.alike)
+    return tokens_out(asked, past, measured, Fraction(wish.output_share).limit_denominator(1000))
 
 
 def _asked(survey: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
@@ -252,6 +253,10 @@ def _asked(survey: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
             items=round(model.items * answered),
             max_tokens=round(sum(cell.max_tokens for cell in cells) * answered),
             stratum=Stratum(sum(cell.units for cell in cells), sum(cell.size for cell in cells)),
+            kinds={
+                kind: OfKind(round(of_kind.items * answered), round(of_kind.max_tokens * answered))
+                for kind, of_kind in survey.kinds[model.model, model.geo].items()
+            },
         )
     return asked
 

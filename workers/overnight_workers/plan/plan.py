@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from overnight_models.ledger.money.history import Answers
 from overnight_models.ledger.money.plans import Estimates, Kept, Range
 from overnight_workers.plan.advice import Advice
 from overnight_workers.plan.answers import TokensOut
@@ -40,6 +41,8 @@ class Wish:
     pilot_wait_s: float = 3600.0
     output_share: float = 0.25
     """Of `max_tokens`, where nothing is known of the answers."""
+    alike: Mapping[str, Sequence[Answers]] | None = None
+    """Earlier answers to exactly these requests, by model; None: those of the lane to requests of the same kind."""
 
 
 @dataclass(frozen=True)

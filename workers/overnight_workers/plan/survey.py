@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
+from overnight_models import exact_json
+from overnight_models.ledger.names import schema_hash
 from overnight_models.money.prices import Model, Prices
 from overnight_models.request.prompt import Piece, pieces
 from overnight_models.request.quoted import is_word, quoted
@@ -53,6 +55,24 @@ class CellName(NamedTuple):
     """With images or documents, whose bytes say nothing about tokens."""
     scale: int
     """A power of 8 that its bytes are nearest to."""
+
+
+class Kind(NamedTuple):
+    """What a request says that decides how long its answer gets: those of one kind are learned together."""
+
+    schema: bytes | None
+    """The hash of the schema that the answer has to fit; None where there is none."""
+    scale: int
+    """Binary digits of its `max_tokens`."""
+
+
+@dataclass(slots=True)
+class OfKind:
+    """Items of one kind, added up."""
+
+    items: int = 0
+    max_tokens: int = 0
+    """All of them together."""
 
 
 @dataclass(slots=True)
@@ -114,6 +134,8 @@ class Survey:
     """Items by models that the price list doesn't know; in no other number, but where their lane refuses them they are
     among the bad ones."""
     cells: Mapping[CellName, Cell]
+    kinds: Mapping[tuple[str, str | None], Mapping[Kind, OfKind]]
+    """By model and geography."""
     batches: tuple[PackedBatch, ...]
     traps: tuple[tuple[Trap, str, int], ...]
     """A trap, a model, how many items."""
@@ -196,6 +218,7 @@ class _Surveyor:
         self._reasons: Counter[str] = Counter()
         self._unpriced: Counter[str] = Counter()
         self._cells: dict[CellName, Cell] = {}
+        self._kinds: defaultdict[tuple[str, str | None], dict[Kind, OfKind]] = defaultdict(dict)
         self._traps: Counter[tuple[Trap, str]] = Counter()
         self._uncounted: Counter[tuple[str, ...]] = Counter()
         self._unknown: set[tuple[str, str | None]] = set()
@@ -233,8 +256,7 @@ class _Surveyor:
         self._size += checked.size
         self._unmeasured += checked.may_be_too_long
         self._between_models += checked.is_between_models
-        config = params.get("output_config")
-        self._of_schema += isinstance(config, Mapping) and config.get("format") is not None
+        self._note_kind(model.name, geo, checked.written, params)
         if checked.left_out:
             self._uncounted[checked.left_out] += 1
             self._unknown.add((model.name, geo))
@@ -251,6 +273,17 @@ class _Surveyor:
             heapq.heappush(self._longest, kept)
         else:
             heapq.heappushpop(self._longest, kept)
+
+    def _note_kind(self, model: str, geo: str | None, written: ItemLine, params: Mapping[str, Any]) -> None:
+        config = params.get("output_config")
+        format_ = config.get("format") if isinstance(config, Mapping) else None
+        self._of_schema += format_ is not None
+        schema = written.get("output") or (format_.get("schema") if isinstance(format_, Mapping) else None)
+        hash_ = None if schema is None else schema_hash(exact_json.dumps(schema))
+        max_tokens = int(params["max_tokens"])
+        of_kind = self._kinds[model, geo].setdefault(Kind(hash_, max_tokens.bit_length()), OfKind())
+        of_kind.items += 1
+        of_kind.max_tokens += max_tokens
 
     def _mark(self, model: str, geo: str | None, params: Mapping[str, object], prompt: list[Piece], size: int) -> None:
         marked, so_far = 0, 0
@@ -274,6 +307,7 @@ class _Surveyor:
             reasons=dict(self._reasons.most_common()),
             unpriced=dict(self._unpriced.most_common()),
             cells=self._cells,
+            kinds=self._kinds,
             batches=self._packer.packed(),
             traps=tuple((trap, model, n) for (trap, model), n in self._traps.most_common()),
             prefixes=self._prefixes.shared(),

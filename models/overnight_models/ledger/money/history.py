@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes
@@ -18,9 +18,10 @@ from overnight_models.wire.message import ItemLine
 
 @dataclass(frozen=True)
 class Answers:
-    """The billed answers of one batch by one model."""
+    """Billed answers by one model to requests of one kind that came together."""
 
-    batch_id: int
+    group_id: int
+    """The batch that they came with; of a catalog's answers the run."""
     model: str
     """As the answers named it: a dated id, for some."""
     answers: int
@@ -33,6 +34,14 @@ class Answers:
     cache_write_1h_tokens: int
     cache_read_tokens: int
     cost_nano: int
+    schema: bytes | None = None
+    """The hash of the schema that they had to fit; None where there was none."""
+    scale: int = 0
+    """Binary digits of the most that each of them could have."""
+    of_catalog: bool = False
+    """A catalog's rows: their prompt is that of a recipe, and says more about their length than their lane does."""
+    items: int | None = None
+    """Items that they were of, where some were asked more than once; None: as many as answers."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Billed:
     cost_nano: int
 
 
-_SUMS = """
+SUMS: Final = """
     count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
     sum(bill.output_tokens)::bigint AS output_tokens,
     sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
@@ -63,23 +72,40 @@ _SUMS = """
     sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
     sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano
 """
+"""What `Answers` has of many outcomes, which are called `bill`."""
+
+_SCALE: Final = "char_length(ltrim(item.max_tokens::bit(32)::text, '0'))"
+"""Python's `int.bit_length`."""
 
 
 def answers(connection: Connection, lane: str, *, max_items: int = 50_000) -> list[Answers]:
-    """The answers of a lane's latest batches, up to about so many items, added up by batch and model."""
+    """The answers of a lane's latest batches, up to about so many items, added up by what they came with.
+
+    A batch may hold requests of several kinds: runs, prefixes, schemas and `max_tokens` of other scales are told apart.
+    """
     return fetch_all(
         connection,
         Answers,
         f"""
-        SELECT item.batch_id, bill.model, {_SUMS}
+        SELECT batch_id AS group_id, model, answers, input_tokens, output_tokens, output_squares,
+               cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, cost_nano,
+               output_schema.hash AS schema, scale,
+               coalesce(run.name LIKE '%-tried' OR run.name LIKE '%-compared' OR run.name IN (
+                   SELECT catalog.name || '-' || number FROM catalog_run JOIN catalog ON catalog.id = catalog_id
+               ), false) AS of_catalog
         FROM (
-            SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer FROM batch
-            WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
-        ) latest
-        -- not the view: of that the planner would read all, and then look which are wanted
-        JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
-        WHERE latest.newer < :max_items
-        GROUP BY item.batch_id, bill.model ORDER BY item.batch_id
+            SELECT item.batch_id, item.run_id, item.schema_id, {_SCALE} AS scale, bill.model, {SUMS}
+            FROM (
+                SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer FROM batch
+                WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
+            ) latest
+            -- not the view: of that the planner would read all, and then look which are wanted
+            JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+            WHERE latest.newer < :max_items
+            GROUP BY item.batch_id, item.run_id, item.prefix_id, item.schema_id, {_SCALE}, bill.model
+        ) each
+        LEFT JOIN output_schema ON output_schema.id = schema_id LEFT JOIN run ON run.id = run_id
+        ORDER BY batch_id, run_id, schema_id, scale, model
         """,
         lane=lane,
         max_items=max_items,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
 from overnight_models import exact_json
@@ -15,8 +17,9 @@ from overnight_models.wire.outcome import dollars
 from overnight_producers import Item
 from overnight_producers.item import line_of
 from overnight_workers.catalogs.declaration import Catalog
-from overnight_workers.catalogs.diff import Diff, Reason
+from overnight_workers.catalogs.diff import PAID, Diff, Reason
 from overnight_workers.catalogs.faults import BadRow, TooLong
+from overnight_workers.catalogs.learning import NEVER_AGAIN, Again, Alike
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
 from overnight_workers.catalogs.runs.capping import check_row
@@ -24,6 +27,7 @@ from overnight_workers.catalogs.runs.longer import Lengths, Longer
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.keys import api_keys
 from overnight_workers.plan.figure import How, weakest
+from overnight_workers.plan.sampling import t_quantile
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 CHOSEN: Final = 200
 """Rows of each reason that are looked at."""
+_PILOT_DOUBT: Final = Fraction(5, 100)
+"""So much above its limit a pilot of 200 rows may have, and pass."""
 _COUNTED: Final = 50
 """So many of them are counted by the API: a call each, and what the others have more or less is part of the doubt."""
 
@@ -59,6 +65,16 @@ class Dollars:
         value, low, high = (round(part * factor) for part in (self.value, self.low, self.high))
         return Dollars(value, low, high, self.how)
 
+    @property
+    def words(self) -> str:
+        """For a person: the sum, how sure it is, and that it isn't known where it isn't."""
+        low, high = dollars(self.low), dollars(self.high)
+        if self.how is How.UNKNOWN:
+            return f"at least ${low}, and nobody knows how much more"
+        if self.how is How.ASSUMED:
+            return f"not known yet, between ${low} and ${high}"
+        return f"about ${dollars(self.value)} (between ${low} and ${high})"
+
     def document(self) -> dict[str, str]:
         """As JSON."""
         return {
@@ -67,6 +83,27 @@ class Dollars:
             "high_usd": dollars(self.high),
             "how": self.how.value,
         }
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What some items will cost."""
+
+    dollars: Dollars
+    input_nano: int
+    """Of that, for what goes in."""
+    known: int
+    """Items that are there already, and cost nothing again."""
+    basis: str
+    """How it is known how long answers get, in words; empty where none is to be paid."""
+
+    def words(self, items: int) -> str:
+        """For a person. items: how many they are."""
+        if self.known >= items:
+            return "nothing, since all of them were asked before"
+        before = f"; {self.known:,} of them were asked before, and cost nothing" if self.known else ""
+        why = f" ({self.basis})" if self.dollars.how in (How.ASSUMED, How.UNKNOWN) and self.basis else ""
+        return f"{self.dollars.words}{why}{before}"
 
 
 @dataclass(frozen=True)
@@ -84,21 +121,30 @@ class Estimate:
     """The first one's fault."""
     longer: Longer | None = None
     """About so many are too long for `max_input_tokens`; None where none is."""
+    basis: str = ""
+    """How it is known how long answers get, in words."""
+    asked_before: int = 0
+    """About so many are there already, and cost nothing."""
 
     def document(self) -> dict[str, object]:
         """As JSON."""
         known: dict[str, object] = {**self.dollars.document()}
+        known |= {"answers": self.basis} if self.basis else {}
+        known |= {"asked_before": self.asked_before} if self.asked_before else {}
         if self.unsendable:
             known |= {"unsendable": self.unsendable, "unsendable_at_least": self.at_least, "why_unsendable": self.why}
             known |= {"unsendable_how": "counted" if self.is_counted else "estimated"}
         return known | ({} if self.longer is None else {"longer": self.longer.document()})
 
 
-def estimated(catalog: Catalog, source: Opened, diff: Diff) -> dict[Reason, Estimate]:
-    """What the rows of each reason will cost. The rows are judged in the source's connection."""
+def estimated(catalog: Catalog, source: Opened, diff: Diff, past: Alike) -> dict[Reason, Estimate]:
+    """What the rows of each reason will cost. The rows are judged in the source's connection.
+
+    past: earlier answers to what the catalog asks.
+    """
     reasons = [reason for reason in diff.reasons if reason < Reason.LEFT]
     return {
-        reason: _PAID if reason is Reason.VALID else _of(catalog, source, reason, diff.reasons[reason])
+        reason: _PAID if reason in PAID else _of(catalog, source, reason, diff.reasons[reason], past)
         for reason in reasons
     }
 
@@ -107,7 +153,7 @@ _PAID: Final = Estimate(Dollars(0, 0, 0, How.COUNTED), 0, 0, is_counted=True, wh
 """Of rows whose answers are there."""
 
 
-def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate:
+def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int, past: Alike) -> Estimate:
     # a hash is as good as a draw
     chosen = f"SELECT n, input FROM judged WHERE reason = {reason} ORDER BY n LIMIT {CHOSEN}"
     items: list[Item] = []
@@ -132,15 +178,54 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate
     looked_at = len(items) + len(faults) + too_long
     share = Fraction(rows, max(looked_at, 1))
     longer = seen.longer(source, reason, rows, looked_at)
-    cost = of_items(catalog, items).times(share)
+    priced = of_items(catalog, items, past)
+    cost = _with_doubt(priced.dollars, _share_doubt(items, rows) * priced.input_nano).times(share)
+    if cost.how is How.ASSUMED:
+        cost = replace(cost, high=round(cost.high * _asked_again(catalog, rows)))
     why = faults[0] if faults else None
-    return Estimate(cost, round(len(faults) * share), len(faults), looked_at >= rows, why, longer)
+    return Estimate(
+        cost,
+        round(len(faults) * share),
+        len(faults),
+        looked_at >= rows,
+        why,
+        longer,
+        priced.basis,
+        round(priced.known * share),
+    )
 
 
-def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
-    """What items of a catalog will cost: the batch's price, as `overnight plan` has it."""
+def _asked_again(catalog: Catalog, rows: int) -> Fraction:
+    """How much more rows may cost that nobody knows anything of, since some are asked again with twice the room.
+
+    More than a pilot lets pass stop the run; without one it may be every row.
+    """
+    has_pilot = 0 < catalog.pilot.rows < rows
+    share = min(Fraction(catalog.pilot.max_problems) + _PILOT_DOUBT, Fraction(1)) if has_pilot else Fraction(1)
+    return 1 + 2 * share
+
+
+def _share_doubt(items: Sequence[Item], rows: int) -> float:
+    """How far the mean length of some prompts may be from that of all, as a share of it: half of the 95% interval."""
+    sizes = [len(exact_json.dumps(item.params.get("messages"))) for item in items]
+    if not 1 < len(sizes) < rows:
+        return 0.0
+    return t_quantile(len(sizes) - 1) * stdev(sizes) / fmean(sizes) * math.sqrt((1 - len(sizes) / rows) / len(sizes))
+
+
+def _with_doubt(dollars: Dollars, doubt: float) -> Dollars:
+    """The same, with another doubt that has nothing to do with those it has."""
+    low, high = (round(math.hypot(dollars.value - bound, doubt)) for bound in (dollars.low, dollars.high))
+    return replace(dollars, low=max(dollars.value - low, 0), high=dollars.value + high)
+
+
+def of_items(catalog: Catalog, items: Sequence[Item], past: Alike) -> Priced:
+    """What items of a catalog will cost: the batch's price, as `overnight plan` has it.
+
+    past: earlier answers to what they ask; how often these were asked again is in the price.
+    """
     if not items:
-        return Dollars(0, 0, 0, How.COUNTED)
+        return Priced(Dollars(0, 0, 0, How.COUNTED), 0, 0, "")
     with scratch() as directory:
         file = directory / "chosen.jsonl"
         with file.open("wb") as lines:
@@ -149,17 +234,35 @@ def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
                 document = {"key": item.key, "params": line["params"], "betas": list(item.betas)}
                 lines.write(exact_json.dumps(document) + b"\n")
         try:
-            total = _plan(catalog, file, len(items)).costs.expected.total
+            plan = _plan(catalog, file, len(items), past)
         except PermanentError:
-            return Dollars(0, 0, 0, How.UNKNOWN)  # none of them can be enqueued: said of each when it is sent
-    return Dollars(total.value, total.low, total.high, total.how)
+            # none of them can be enqueued: said of each when it is sent
+            return Priced(Dollars(0, 0, 0, How.UNKNOWN), 0, 0, "")
+    column = plan.costs.expected
+    once = Dollars(column.total.value, column.total.low, column.total.high, column.total.how)
+    basis = "; ".join(sorted(set(plan.tokens_out.basis.values())))
+    if plan.survey.unpriced:
+        once = replace(once, how=How.UNKNOWN)
+        basis = "; ".join([f"the price list has no {', '.join(plan.survey.unpriced)}", *([basis] if basis else [])])
+    return Priced(
+        _tried_again(once, past.again), round(column.input.value * past.again.value), plan.survey.known, basis
+    )
 
 
-def _plan(catalog: Catalog, file: Path, items: int) -> Plan:
+def _tried_again(once: Dollars, again: Again) -> Dollars:
+    """With the answers that are asked for again."""
+    if again == NEVER_AGAIN:
+        return once
+    value, low, high = round(once.value * again.value), round(once.low * again.least), round(once.high * again.most)
+    return Dollars(value, low, high, weakest(once.how, How.LEARNED))
+
+
+def _plan(catalog: Catalog, file: Path, items: int, past: Alike) -> Plan:
     from overnight_workers.plan.making import News, make
     from overnight_workers.plan.plan import Wish
 
     lane = settings().lane(catalog.lane)
     is_offline = not api_keys.has_key(lane.workspace, settings().workspaces[lane.workspace])
-    wish = Wish(file=file, lane=catalog.lane, sample=min(items, _COUNTED), offline=is_offline)
+    sample = min(items, _COUNTED)
+    wish = Wish(file=file, lane=catalog.lane, sample=sample, offline=is_offline, alike=past.by_model)
     return make(wish, News(), datetime.now(UTC))

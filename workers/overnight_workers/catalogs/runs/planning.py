@@ -12,18 +12,19 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.catalogs import answers, runs
 from overnight_models.ledger.catalogs import memory as ledger
-from overnight_models.ledger.catalogs.memory import Recipe as Hashes
 from overnight_models.quantities import money
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 from overnight_workers.catalogs import memory, reviving
 from overnight_workers.catalogs.declaration import Catalog
-from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
+from overnight_workers.catalogs.diff import OF_RECIPE, PAID, Diff, Reason, Wanted, differences
+from overnight_workers.catalogs.learning import Alike, alike
 from overnight_workers.catalogs.opened import opened
-from overnight_workers.catalogs.recipe import Recipe, recipe_of
-from overnight_workers.catalogs.rows import read_item_key
+from overnight_workers.catalogs.recipe import hashes, recipe_of
+from overnight_workers.catalogs.rows import key_of, read_item_key
 from overnight_workers.catalogs.runs import ending
+from overnight_workers.catalogs.runs.answered import asked_before
 from overnight_workers.catalogs.runs.capping import cap_of_a_run
 from overnight_workers.catalogs.runs.dollars import Dollars, Estimate, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
@@ -58,12 +59,14 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
         size = 0 if catalog_id is None else ledger.size(connection, catalog_id)
+    valid = reviving.valid_by_now(catalog)
     wanted = Wanted(
         limit=wish.limit,
         retry_failed=wish.retry_failed,
         new_only=catalog.on_prompt_change == "new_only",
         is_partial=wish.where is not None,
-        valid_by_now=reviving.valid_by_now(catalog) if size else (),
+        valid_by_now=valid if size else (),
+        answered=asked_before(catalog, valid),
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
@@ -72,7 +75,9 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
-        document = _document(catalog, diff, estimated(catalog, source, diff), has_memory=size > 0)
+        tried = [(key_of(catalog.name, each.row, each.sent), each.is_taken) for each in diff.answered]
+        past = alike(catalog, hashes(recipe), tried) if diff.sent else Alike()
+        document = _document(catalog, diff, estimated(catalog, source, diff, past), has_memory=size > 0)
         yield diff, document | ({"sink_lost": SINK_LOST} if is_lost and size else {})
 
 
@@ -98,12 +103,6 @@ def _failed_before(catalog: Catalog) -> tuple[bytes, ...]:
             return tuple(sent)
         after = page[-1].id
         sent.update(read_item_key(row.key)[0] for row in page)
-
-
-def hashes(recipe: Recipe) -> Hashes:
-    """A recipe as the ledger keeps it."""
-    columns = orjson.dumps(recipe.columns).decode()
-    return Hashes(columns, recipe.prompt_hash, recipe.schema_hash, recipe.model, recipe.params_hash)
 
 
 def plan(taken: TakenRun) -> Step:
@@ -140,7 +139,7 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
             f"{reason['words']}: {reason['rows']:,} rows, about ${reason['usd']}" for reason in changed.values()
         )
         return f'{reasons_} (on_prompt_change = "new_only" or "all" decides it for good)'
-    send = document["send"] - reasons.get(Reason.VALID.name.lower(), {"rows": 0})["rows"]  # which cost nothing
+    send = document["send"] - sum(reasons.get(reason.name.lower(), {"rows": 0})["rows"] for reason in PAID)
     share = send / max(document["rows"], 1)
     if known and send > _FEW and share > catalog.ask_above:
         lost, about = (f"{document['sink_lost']}; ", "at most") if "sink_lost" in document else ("", "about")
@@ -164,16 +163,16 @@ def _keep(taken: TakenRun) -> None:
             groups=_parts(diff, number, taken.run.number),
         )
         taken.must(kept)
-        alike = diff.same_by_another_recipe.copy()
-        if len(alike):
-            alike["recipe"] = number
-            _take_over(connection, taken.run.catalog_id, alike)
+        same = diff.same_by_another_recipe.copy()
+        if len(same):
+            same["recipe"] = number
+            _take_over(connection, taken.run.catalog_id, same)
 
 
-def _take_over(connection: Connection, catalog_id: int, alike: Entries) -> None:
+def _take_over(connection: Connection, catalog_id: int, same: Entries) -> None:
     """The memory gets the new recipe's number for rows that aren't sent anew."""
     for parts in memory.GROUPS:
-        merged = memory.merged(ledger.entries(connection, catalog_id, parts), memory.of_parts(alike, parts))
+        merged = memory.merged(ledger.entries(connection, catalog_id, parts), memory.of_parts(same, parts))
         ledger.replace_entries(connection, catalog_id, merged)
 
 
@@ -204,6 +203,7 @@ def _document(
         "catalog": catalog.name,
         "rows": diff.rows,
         "send": diff.sent,
+        "answered": sum(diff.reasons.get(reason, 0) for reason in PAID),
         "known": has_memory,
         "reasons": {
             reason.name.lower(): {"words": reason.words, "rows": rows, **(estimates[reason].document() if rows else {})}

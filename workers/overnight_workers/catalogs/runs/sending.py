@@ -20,10 +20,9 @@ from overnight_workers.catalogs import memory, reviving, trying
 from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened, opened
-from overnight_workers.catalogs.recipe import recipe_of
+from overnight_workers.catalogs.recipe import hashes, recipe_of
 from overnight_workers.catalogs.rows import Row, item_key, read_item_key
 from overnight_workers.catalogs.runs.capping import cap_of_a_run, check_row
-from overnight_workers.catalogs.runs.planning import hashes
 from overnight_workers.catalogs.runs.publishing import USELESS
 from overnight_workers.catalogs.runs.taken import AT_ONCE, TakenRun, planned
 from overnight_workers.settings import settings
