@@ -15,11 +15,11 @@ ENV UV_COMPILE_BYTECODE=1 \
 WORKDIR /src
 # the dependencies first, from the lock alone: a change of the code doesn't fetch them again
 COPY pyproject.toml uv.lock README.md ./
-RUN uv sync --frozen --no-dev --no-install-project --extra workers --extra flower --extra sandbox
+RUN uv sync --frozen --no-dev --no-install-project --extra workers --extra flower --extra sandbox --extra links --extra catalogs --extra encryption
 COPY models models
 COPY producers producers
 COPY workers workers
-RUN uv sync --frozen --no-dev --no-editable --extra workers --extra flower --extra sandbox
+RUN uv sync --frozen --no-dev --no-editable --extra workers --extra flower --extra sandbox --extra links --extra catalogs --extra encryption
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/overnight --shell /usr/sbin/nologin overnight \

@@ -101,11 +101,12 @@ def _column(connection: Connection, statement: str, **values: object) -> list[An
 
 
 def _asked(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    # whoever only reads comes first: what others take back lies in tables and indexes until a vacuum
+    yield from _people()
+    yield from _ticks(ids)
     yield from _intake(ids)
     yield from _batches(ids)
     yield from _results(ids)
-    yield from _ticks(ids)
-    yield from _people()
 
 
 def _intake(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:

@@ -14,6 +14,7 @@ import yaml
 
 from overnight_models import routes
 from overnight_workers.app import app
+from overnight_workers.one_machine.embedded.postgres import MAX_LOCKS
 from overnight_workers.one_machine.installation import WORKERS
 from overnight_workers.operators import alert_rules, dashboard
 
@@ -55,6 +56,11 @@ def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None
     assert SERVICES[name]["environment"]["REMAP_SIGTERM"] == ("" if ends_first else "SIGQUIT")
     grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
     assert grace_s >= (300 if ends_first else app.conf.worker_soft_shutdown_timeout + 10)
+
+
+def test_postgres_has_as_much_room_for_locks_as_the_embedded_one() -> None:
+    """A claim locks every partition and its indexes: python -m tests.benchmarks.many_partitions."""
+    assert SERVICES["postgres"]["command"] == ["postgres", "-c", f"max_locks_per_transaction={MAX_LOCKS}"]
 
 
 def test_only_what_people_look_at_and_links_are_published_and_only_on_this_machine() -> None:
@@ -170,7 +176,9 @@ def test_the_example_names_every_variable() -> None:
 def test_the_image_takes_the_lock_no_tests_and_no_root() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert len(re.findall(r"^RUN uv sync --frozen --no-dev .*", dockerfile, re.MULTILINE)) == 2
-    assert re.findall(r"--extra (\w+)", dockerfile) == ["workers", "flower", "sandbox"] * 2
+    extras = re.findall(r"--extra (\w+)", dockerfile)
+    # whatever is a service of compose.yaml, or a setting of it: not the servers of `up`, nor plots
+    assert extras == ["workers", "flower", "sandbox", "links", "catalogs", "encryption"] * 2
     assert dockerfile.index("\nUSER overnight") < dockerfile.index("\nSTOPSIGNAL SIGTERM")
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)

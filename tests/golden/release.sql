@@ -32,21 +32,50 @@ WITH RECURSIVE reason(why) AS (
     FROM reason
     WHERE why IS NOT NULL
 ), drawn AS (
-    SELECT why
+    SELECT why, random() < 0.5 AS is_oldest
     FROM reason
     WHERE why IS NOT NULL
     ORDER BY random()
     LIMIT :groups
+),
+-- else from a moment at which some were held, and a number, both by chance: many are held at one moment
+start AS (
+    SELECT why, CASE WHEN is_oldest THEN oldest.held_since ELSE moment.held_since END AS since, CASE
+        WHEN is_oldest THEN 0 ELSE oldest.id + (random() * (newest.id - oldest.id))::bigint END AS id
+    FROM drawn
+    CROSS JOIN LATERAL (
+        SELECT id, held_since
+        FROM item
+        WHERE held_by = :no_budget AND held_reason = why
+        ORDER BY held_since, id
+        LIMIT 1
+    ) oldest
+    CROSS JOIN LATERAL (
+        SELECT id, held_since
+        FROM item
+        WHERE held_by = :no_budget AND held_reason = why
+        ORDER BY held_since DESC, id DESC
+        LIMIT 1
+    ) newest
+    CROSS JOIN LATERAL (
+        SELECT held_since
+        FROM item
+        WHERE held_by = :no_budget AND held_reason = why
+            AND held_since <= oldest.held_since + random() * (newest.held_since - oldest.held_since)
+        ORDER BY held_since DESC
+        LIMIT 1
+    ) moment
 )
 SELECT body_group AS id, prefix_id, min(item_id) AS item_id
 FROM (
     SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id,
         0) AS prefix_id
-    FROM drawn
+    FROM start
     CROSS JOIN LATERAL (
         SELECT id, prefix_id
         FROM item
-        WHERE held_by = :no_budget AND held_reason = drawn.why
+        WHERE held_by = :no_budget AND held_reason = start.why AND (held_since, item.id) >= (start.since,
+            start.id)
         ORDER BY held_since, id
         LIMIT (
             SELECT :limit / count(*)

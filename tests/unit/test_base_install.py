@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -59,6 +60,15 @@ def test_a_product_imports_nothing_of_the_workers() -> None:
 def test_nor_would_it_if_it_could() -> None:
     done = run(*HEAVY)
     assert done.stdout.split() == []
+
+
+def test_flower_starts_without_what_catalogs_need() -> None:
+    brought = {"charset_normalizer", "cronsim", "cryptography", "duckdb", "fsspec", "numpy", "python_calamine", "scipy"}
+    code = f"import sys\nsys.modules |= dict.fromkeys({brought}, None)\nimport overnight_workers.flower_tab.server"
+    urls = {"OVERNIGHT_DATABASE_URL": "postgresql://x/x", "OVERNIGHT_REDIS_URL": "redis://x"}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, **urls})
+    assert done.returncode == 0, done.stderr
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,8 @@ from overnight_models.states import ITEM
 
 _LOOKED_AT: Final = 100
 """Groups that one look tries."""
+_FOR_EACH: Final = 500
+"""Items that are read to find one of them."""
 
 
 _SOME_GROUPS: Final = """
@@ -22,18 +24,44 @@ _SOME_GROUPS: Final = """
                 ORDER BY held_reason LIMIT 1)
         FROM reason WHERE why IS NOT NULL
     ),
-    drawn AS (SELECT why FROM reason WHERE why IS NOT NULL ORDER BY random() LIMIT :groups)
+    drawn AS (
+        SELECT why, random() < 0.5 AS is_oldest FROM reason WHERE why IS NOT NULL ORDER BY random() LIMIT :groups
+    ),
+    -- else from a moment at which some were held, and a number, both by chance: many are held at one moment
+    start AS (
+        SELECT why, CASE WHEN is_oldest THEN oldest.held_since ELSE moment.held_since END AS since,
+               CASE WHEN is_oldest THEN 0 ELSE oldest.id + (random() * (newest.id - oldest.id))::bigint END AS id
+        FROM drawn
+        CROSS JOIN LATERAL (
+            SELECT id, held_since FROM item WHERE held_by = :no_budget AND held_reason = why
+            ORDER BY held_since, id LIMIT 1
+        ) oldest
+        CROSS JOIN LATERAL (
+            SELECT id, held_since FROM item WHERE held_by = :no_budget AND held_reason = why
+            ORDER BY held_since DESC, id DESC LIMIT 1
+        ) newest
+        CROSS JOIN LATERAL (
+            SELECT held_since FROM item
+            WHERE held_by = :no_budget AND held_reason = why
+              AND held_since <= oldest.held_since + random() * (newest.held_since - oldest.held_since)
+            ORDER BY held_since DESC LIMIT 1
+        ) moment
+    )
     SELECT body_group AS id, prefix_id, min(item_id) AS item_id FROM (
         SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id, 0) AS prefix_id
-        FROM drawn CROSS JOIN LATERAL (
-            SELECT id, prefix_id FROM item WHERE held_by = :no_budget AND held_reason = drawn.why
+        FROM start CROSS JOIN LATERAL (
+            SELECT id, prefix_id FROM item
+            WHERE held_by = :no_budget AND held_reason = start.why
+              AND (held_since, item.id) >= (start.since, start.id)
             ORDER BY held_since, id LIMIT (SELECT :limit / count(*) FROM drawn)
         ) item JOIN request ON request.item_id = item.id
     ) held GROUP BY body_group, prefix_id ORDER BY random() LIMIT :groups
 """
-"""Some reasons by chance, each found by one look into the index, and of each the items that have waited longest.
+"""Some reasons by chance, each found by one look into the index, and of each the items that have waited longest, or
+those from some place among them on.
 
-By the items alone, what stays unreadable of one lane would stand before all that is held later.
+By the items alone, what stays unreadable of one lane would stand before all that is held later; always from the oldest
+on, what stays unreadable would stand before what was held later for the same words, and can be read again.
 """
 
 
@@ -58,7 +86,7 @@ def release(connection: Connection) -> int:
         _HeldGroup,
         _SOME_GROUPS,
         no_budget=NO_BUDGET,
-        limit=_LOOKED_AT * 500,
+        limit=_LOOKED_AT * _FOR_EACH,
         groups=_LOOKED_AT,
     )
     damaged = prefixes.read_asked(connection, [group.item_id for group in groups]).damaged

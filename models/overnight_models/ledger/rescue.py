@@ -114,13 +114,18 @@ def fold_tally(connection: Connection) -> int:
     """Add up the tally's changes. Returns how many sums it wrote; those without a change stay as they are."""
     return execute(
         connection,
-        # of many runs there are thousands of sums, and few of them change in a minute
+        # of many runs there are thousands of sums, and few of them change in a minute: those are found by counting,
+        # since whatever collects rows of each sum takes kilobytes for each
         """
-        WITH folded AS (
-            DELETE FROM tally WHERE ctid = ANY (ARRAY(
-                SELECT unnest(array_agg(ctid)) FROM tally GROUP BY noun, lane_id, run_id, headers_id, state
-                HAVING count(*) > 1 OR sum(n) = 0 AND sum(bytes) = 0
-            )) RETURNING noun, lane_id, run_id, headers_id, state, n, bytes
+        WITH changed AS MATERIALIZED (
+            SELECT noun, lane_id, run_id, headers_id, state FROM tally GROUP BY noun, lane_id, run_id, headers_id, state
+            HAVING count(*) > 1 OR bool_and(n = 0 AND bytes = 0)
+        ), folded AS (
+            DELETE FROM tally USING changed
+            WHERE tally.lane_id = changed.lane_id AND tally.noun = changed.noun AND tally.state = changed.state
+              AND tally.run_id IS NOT DISTINCT FROM changed.run_id
+              AND tally.headers_id IS NOT DISTINCT FROM changed.headers_id
+            RETURNING tally.noun, tally.lane_id, tally.run_id, tally.headers_id, tally.state, n, bytes
         )
         INSERT INTO tally (noun, lane_id, run_id, headers_id, state, n, bytes)
         SELECT noun, lane_id, run_id, headers_id, state, sum(n), sum(bytes) FROM folded

@@ -278,6 +278,10 @@ class Tally(Table, table=True):
     """
 
     __tablename__ = "tally"
+    __table_args__ = (
+        # there are sums of every run that ever was, and products ask how far theirs is
+        Index("tally_of_run", "run_id", postgresql_where=text("noun = 'item' AND run_id IS NOT NULL")),
+    )
     id: int | None = new_id()
     noun: str = long_text()
     lane_id: int

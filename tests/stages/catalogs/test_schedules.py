@@ -13,8 +13,8 @@ from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_models.ledger.rows import execute
 from overnight_models.states import CATALOG_RUN
-from overnight_workers.catalogs.schedule_times import Due, Times
-from overnight_workers.catalogs.schedules.starting import nominal, start_due
+from overnight_workers.catalogs.schedule_times import Due, Times, nominal
+from overnight_workers.catalogs.schedules.starting import start_due
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.cli import app
 from overnight_workers.operators.snapshot import take_snapshot

@@ -131,6 +131,27 @@ def test_what_stays_unreadable_keeps_nothing_that_is_restored_waiting_however_mu
     assert service.ledger.states("item").count("held") == 501
 
 
+def test_what_stays_unreadable_keeps_nothing_waiting_that_was_held_later_for_the_same_words(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "_LOOKED_AT", 10)
+    monkeypatch.setattr(release, "_FOR_EACH", 1)
+    service.accept(*(item(f"lost {n}") for n in range(20)))
+    service.accept(item("back"))
+    kept = service.ledger.fetch_one("SELECT item_id, params FROM request WHERE key = 'back'")
+    service.ledger.execute("UPDATE request SET params = NULL, body_group = NULL, body_place = NULL")
+    pack()
+    submit()
+    assert len(set(reasons(service))) == 1
+    service.ledger.execute("UPDATE request SET params = %s WHERE item_id = %s", kept["params"], kept["item_id"])
+    for _ in range(60):  # each looks at ten: the oldest, or those from some place among them on
+        with process.database().transaction() as connection:
+            if release.release(connection):
+                break
+    assert service.ledger.item("back")["state"] == "waiting"
+    assert service.ledger.states("item").count("held") == 20
+
+
 def test_a_batch_of_damaged_requests_alone_is_emptied(service: Service) -> None:
     service.accept(*long_items("a", "b"))
     service.ledger.execute(DAMAGED)

@@ -77,6 +77,11 @@ class Times:
         return f"{_simulated(self.cron, datetime(2026, 1, 1)).explain()} ({self.zone})"  # noqa: DTZ001
 
 
+def nominal(due: Due) -> str:
+    """What the schedule's clock shows, such as 2026-11-30T22:00."""
+    return due.nominal.isoformat(timespec="minutes")
+
+
 def read_times(cron: str, zone: str) -> Times:
     """A schedule as it is declared. Raises ValueError, with what to write instead."""
     from cronsim import CronSimError

@@ -11,8 +11,7 @@ from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_models.ledger.operators import actions
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.catalogs.runs.finding import find
-from overnight_workers.catalogs.schedule_times import Due, Times, read_times
-from overnight_workers.catalogs.schedules.starting import nominal
+from overnight_workers.catalogs.schedule_times import Due, Times, nominal, read_times
 from overnight_workers.process import database
 
 _AN_INSTANT: Final = timedelta(microseconds=1)

@@ -139,7 +139,7 @@ def _show(schedule: Schedule, last: list[Time]) -> None:
             f"    paused by {schedule.paused_by} on {schedule.paused_at:%Y-%m-%d %H:%M} UTC: {schedule.pause_reason}",
             markup=False,
         )
-    from overnight_workers.catalogs.schedules.starting import nominal
+    from overnight_workers.catalogs.schedule_times import nominal
 
     for due in times.next(schedule.now, _SHOWN):
         left_out = ", left out" if nominal(due) == schedule.skipped else ""

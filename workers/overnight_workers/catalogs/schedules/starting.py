@@ -14,7 +14,7 @@ from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_workers import process
 from overnight_workers.catalogs.runs.taken import Wish
-from overnight_workers.catalogs.schedule_times import Due, Times, next_moment
+from overnight_workers.catalogs.schedule_times import Due, Times, next_moment, nominal
 from overnight_workers.telemetry import logs
 
 _A_SECOND: Final = timedelta(seconds=1)
@@ -106,11 +106,6 @@ def finish_at(schedule: Schedule, began: datetime) -> datetime | None:
     if schedule.finish_by is None:
         return None
     return next_moment(began, time.fromisoformat(schedule.finish_by), schedule.zone)
-
-
-def nominal(due: Due) -> str:
-    """What the schedule's clock shows, such as 2026-11-30T22:00."""
-    return due.nominal.isoformat(timespec="minutes")
 
 
 def _next(times: Times, now: datetime) -> datetime:

@@ -29,11 +29,15 @@ _STOP_GRACE_SECONDS = 30.0
 _NEW_CLUSTER_BYTES: Final = 80_000_000
 """Files of an empty cluster with our tables, and two of its write-ahead log."""
 
+MAX_LOCKS: Final = "1024"
+"""A statement locks each partition that it may read, and their indexes: a claim takes some thirty for each."""
+
 # For two cores and a database that shares the machine. Whoever needs other values needs a server of his own.
 _SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "max_connections": "100",
+    "max_locks_per_transaction": MAX_LOCKS,
     "shared_buffers": "1GB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
