@@ -271,7 +271,8 @@ def _keep_house(connection: Connection) -> object:
 def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     yield "overnight status", _status
-    yield "overnight batches", overview.batches
+    few = pages_asked.SMALL_HAS_BATCHES
+    yield "overnight batches", lambda connection: overview.batches(connection, limit=few)
     yield "overnight items, the last of a lane", lambda connection: _items(connection, Wanted(lane="lane 2"))
     yield "overnight items --state failed", lambda connection: _items(connection, Wanted(state="failed"))
     yield "overnight items --state waiting", lambda connection: _items(connection, Wanted(state="waiting"))

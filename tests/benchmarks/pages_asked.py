@@ -31,6 +31,10 @@ from overnight_models.ledger.operators.problems import Which
 from overnight_models.money.prices import load
 from tests.benchmarks.filling import KEY, RARE
 
+SMALL_HAS_BATCHES: Final = 40
+_SMALL_HAS_RUNS: Final = 3
+"""Pages of that length are asked for, so that both ledgers show as many rows: the ledger with few items has no more."""
+
 Ask = Callable[[Connection], object]
 
 _BY_AN_INDEX: Final = (
@@ -63,7 +67,7 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
     for name, wanted in _BY_AN_INDEX:
         yield f"Flower: {name}", partial(item_list.page, wanted=wanted)
     yield "Flower: one item", partial(item_life.life, item_id=1)
-    yield "Flower: batches", lambda connection: batch_list.page(connection, BatchFilter())
+    yield "Flower: batches", lambda connection: batch_list.page(connection, BatchFilter(), limit=SMALL_HAS_BATCHES)
     yield "Flower: one batch", partial(batch_list.life, batch_id=1)
     yield "Flower: deliveries", lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
     yield "Flower: money", _money
@@ -101,5 +105,5 @@ def _money(connection: Connection) -> object:
 def _runs(connection: Connection) -> object:
     schedules.schedules(connection)
     runs.runs(connection, limit=30)
-    history.turnarounds(connection)
-    return run_list.page(connection)
+    history.turnarounds(connection, limit=SMALL_HAS_BATCHES)
+    return run_list.page(connection, limit=_SMALL_HAS_RUNS)

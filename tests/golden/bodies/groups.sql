@@ -12,27 +12,27 @@ b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
 SELECT bodies_in_groups
 FROM deployment;
 
--- forget_places, 1 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 1 of 4: Bodies go out of their groups, which are written anew without them.
 -- id = 1
-SELECT
+SELECT items
 FROM answer_group
 WHERE id = :id
 FOR UPDATE;
 
--- forget_places, 2 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 2 of 4: Bodies go out of their groups, which are written anew without them.
 -- id = 1
-SELECT
+SELECT items
 FROM request_group
 WHERE id = :id
 FOR UPDATE;
 
--- forget_places, 3 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 3 of 4: Bodies go out of their groups, which are written anew without them.
 -- id = 1, packed = '\x00'
 UPDATE answer_group
 SET packed = :packed
 WHERE id = :id;
 
--- forget_places, 4 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 4 of 4: Bodies go out of their groups, which are written anew without them.
 -- id = 1, packed = '\x00'
 UPDATE request_group
 SET packed = :packed

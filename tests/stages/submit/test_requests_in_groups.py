@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from overnight_models.ledger import redo, release
 from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.operators import item_life
 from overnight_models.ledger.partitions import PARTITION_ITEMS, make_partitions
 from overnight_models.request.prefix import Prefix
@@ -276,9 +278,25 @@ def test_another_try_that_is_not_purged_keeps_what_it_asks(service: Service) -> 
     assert text_of("a") not in "".join(service.ledger.group_texts())
 
 
-def test_a_damaged_group_of_which_something_is_purged_goes_as_a_whole(service: Service) -> None:
+def test_nothing_is_purged_of_a_damaged_group_alone_since_what_others_ask_may_be_restored(service: Service) -> None:
+    service.accept(*long_items("a", "b"))
+    kept = service.ledger.fetch_one("SELECT packed FROM request_group")
+    service.ledger.execute(DAMAGED)
+    refused = CliRunner().invoke(app, ("purge", "--key", "a", "--cancel", "--yes")).exception
+    assert isinstance(refused, DamagedGroup)
+    assert "request_group 1 can't be read" in str(refused)
+    assert "restore its row from a backup, or delete it" in str(refused)
+    assert groups(service) == [1]
+    assert service.ledger.states("item") == ["waiting", "waiting"]
+    service.ledger.execute("UPDATE request_group SET packed = %s", kept["packed"])
+    read_command(app, "purge", "--key", "a", "--cancel", "--yes")
+    assert text_of("a") not in "".join(service.ledger.group_texts())
+    assert text_of("b") in service.ledger.asked()[2]
+
+
+def test_a_damaged_group_of_which_all_is_purged_goes(service: Service) -> None:
     service.accept(*long_items("a", "b"))
     service.ledger.execute(DAMAGED)
     with process.database().transaction() as connection:
-        requests.forget(connection, [1])
+        requests.forget(connection, [1, 2])
     assert groups(service) == []

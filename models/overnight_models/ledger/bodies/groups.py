@@ -12,7 +12,7 @@ from overnight_models.ledger.bodies.packed import DamagedGroup, Group, pack_grou
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_binary, fetch_binary
 from overnight_models.ledger.partitions import PARTITION_ITEMS
-from overnight_models.ledger.rows import execute, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_only_value, fetch_value
 
 GroupTable = Literal["request_group", "answer_group"]
 """Both are (id, items, packed), partitioned as items are. A group's id is that of its first item."""
@@ -143,15 +143,16 @@ def read_places(connection: Connection, table: GroupTable, places: Iterable[tupl
 
 
 def forget_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> None:
-    """Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+    """Bodies go out of their groups, which are written anew without them.
 
-    Raises NoKey where a group's encryption key isn't there: others' bodies in it are as good as before.
+    Raises NoKey where a group's encryption key isn't there, and DamagedGroup where it can't be read, and others' bodies
+    are in it, too: it may be restored.
     """
     wanted: dict[int, set[int]] = {}
     for number, place in places:
         wanted.setdefault(number, set()).add(place)
     for number in sorted(wanted):
-        execute(connection, f"SELECT FROM {table} WHERE id = :id FOR UPDATE", id=number)
+        items = fetch_value(connection, int, f"SELECT items FROM {table} WHERE id = :id FOR UPDATE", id=number)
         packed = _fetch(connection, table, [number]).get(number)
         if packed is None:
             continue
@@ -159,9 +160,14 @@ def forget_places(connection: Connection, table: GroupTable, places: Iterable[tu
             bodies = list(read_packed(connection, table, number, packed))
         except Unreadable as error:
             raise NoKey(f"{table} {number}: {error}") from error
-        except DamagedGroup:
-            execute(connection, f"DELETE FROM {table} WHERE id = :id", id=number)
-            continue
+        except DamagedGroup as error:
+            if len(wanted[number]) == items:
+                execute(connection, f"DELETE FROM {table} WHERE id = :id", id=number)
+                continue
+            raise DamagedGroup(
+                f"{table} {number} can't be read, so nothing goes out of it alone, and it has bodies of {items} items:"
+                f" restore its row from a backup, or delete it, and do this again ({error})"
+            ) from error
         kept = [b"" if place in wanted[number] else body for place, body in enumerate(bodies)]
         key = key_that_sealed(connection, packed)
         execute(
