@@ -20,9 +20,8 @@ from overnight_models.wire.message import Line
 from overnight_producers.settings import ProducerSettings
 
 _KNOWN: Final = "a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's `django.db.connection`"
-_AWAITED: Final = frozenset(
-    {"sqlalchemy.AsyncSession", "sqlalchemy.AsyncConnection", "sqlalchemy.async_scoped_session"}
-)
+_AWAITED: Final = frozenset({"sqlalchemy.AsyncSession", "sqlalchemy.AsyncConnection"})
+_AWAITED_IN_SCOPE: Final = "sqlalchemy.async_scoped_session"
 _IDLE: Final = 0
 """psycopg's transaction status: no transaction has begun."""
 _NO_TABLE: Final = frozenset({"42P01", "3F000"})
@@ -107,6 +106,9 @@ class Outbox:
     async def put_awaiting(self, session: object, row: InboxRow) -> None:
         """The same for a session of an event loop: an AsyncSession or AsyncConnection."""
         kinds = _kinds(type(session))
+        if _AWAITED_IN_SCOPE in kinds and callable(session):
+            session = session()  # that of this scope: what stands for it has no `run_sync`
+            kinds = _kinds(type(session))
         if kinds & _AWAITED:
             await cast("_RunsSync", session).run_sync(self.put, row)
         elif "psycopg.AsyncConnection" in kinds:

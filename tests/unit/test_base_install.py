@@ -82,9 +82,10 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_of_a_base_install_says_what_to_install() -> None:
-    for words in ((), ("inbox", "aside")):
+    for words in ((), ("--help",), ("inbox", "--help"), ("inbox", "aside")):
         done = command(*words)
         assert done.returncode == 1
+        assert "`overnight inbox sql|alembic|django` and `overnight schema NAME`" in done.stderr
         assert "Install 'overnight[workers]'" in done.stderr
         assert "Traceback" not in done.stderr
 

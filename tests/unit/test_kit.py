@@ -399,10 +399,21 @@ def test_a_rollback_takes_back_what_was_enqueued_in_it(kit: Kit) -> None:
         session.commit()
         overnight_at_import.enqueue(params("rolled back"), session=session)
         session.rollback()
+    with Session(engine) as session:
+        with session.begin_nested():
+            overnight_at_import.enqueue(params("in a session that is closed"), session=session)
+        session.begin_nested()
+        overnight_at_import.enqueue(params("in its savepoint"), session=session)
+    with Session(engine) as session:
+        with session.begin_nested():
+            overnight_at_import.enqueue(params("kept, too"), session=session)
+        session.commit()
     with engine.connect() as connection:
         overnight_at_import.enqueue(params("of a connection"), session=connection)
         connection.rollback()
-    assert [item.prompt for item in kit] == ["kept"]
+    with engine.connect() as connection:
+        overnight_at_import.enqueue(params("of a connection that is closed"), session=connection)
+    assert [item.prompt for item in kit] == ["kept", "kept, too"]
     engine.dispose()
 
 

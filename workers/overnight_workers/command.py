@@ -43,7 +43,8 @@ def main(leave: Callable[[int], NoReturn] = _leave) -> None:
         if _is_printed(sys.argv[1:]):
             return
         sys.exit(
-            f"This install is a product's: it has what enqueues work, and no command line (no module {error.name!r})."
+            f"This install is a product's: it has what enqueues work, and no command line (no module {error.name!r}),"
+            " but for `overnight inbox sql|alembic|django` and `overnight schema NAME`."
             " Install 'overnight[workers]' to run Overnight's services, or 'overnight[all]' for everything."
         )
     run()

@@ -37,7 +37,7 @@ def on_rollback(session: object, forget: Forget) -> None:
     Connections of psycopg and Django don't tell: nothing is taken back there.
     """
     # as in the outbox, known by its class: nothing is imported that isn't there
-    if "scoped_session" in _names(session) and callable(session):
+    if _names(session) & {"scoped_session", "async_scoped_session"} and callable(session):
         session = session()
     # those of an event loop have one that blocks within
     session = getattr(session, "sync_session", None) or getattr(session, "sync_connection", None) or session
@@ -52,12 +52,24 @@ def on_rollback(session: object, forget: Forget) -> None:
         listen(session, "rollback", lambda _connection: forget())
         return
     own = within.get_nested_transaction() or within.get_transaction()
+    committed = False
 
     def rolled_back(_session: object, ended: _Transaction) -> None:
         if _is_in(own, ended):
             forget()
 
+    def commits(_session: object) -> None:
+        nonlocal committed
+        committed = committed or within.get_nested_transaction() is None
+
+    def ends(_session: object, ended: _Transaction) -> None:
+        # closing a session rolls back without saying so
+        if ended.parent is None and not committed and _is_in(own, ended):
+            forget()
+
     listen(session, "after_soft_rollback", rolled_back)
+    listen(session, "after_commit", commits)
+    listen(session, "after_transaction_end", ends)
 
 
 def _names(session: object) -> frozenset[str]:

@@ -12,9 +12,17 @@ from sqlalchemy import NullPool, text
 
 pytest.importorskip("greenlet", reason="SQLAlchemy's asyncio needs greenlet (dependency group dev)")
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from overnight_producers import AsyncOvernight, BadSession, Item
+from overnight_producers.testing import take_over
 from tests.driving import Service, params
 
 
@@ -45,6 +53,17 @@ async def by_psycopg(shop: str) -> AsyncIterator[psycopg.AsyncConnection]:
         yield connection
 
 
+@asynccontextmanager
+async def by_scoped_session(shop: str) -> AsyncIterator[async_scoped_session[AsyncSession]]:
+    scoped = async_scoped_session(async_sessionmaker(engine_of(shop)), scopefunc=asyncio.current_task)
+    try:
+        yield scoped
+        await scoped.commit()
+    finally:
+        await scoped.remove()
+
+
+WAYS = [by_session, by_scoped_session, by_connection, by_psycopg]
 Opens = Callable[[str], AbstractAsyncContextManager[object]]
 
 
@@ -52,7 +71,7 @@ class GivenUp(Exception):
     """The product has changed its mind."""
 
 
-@pytest.mark.parametrize("opens", [by_session, by_connection, by_psycopg], ids=lambda opens: opens.__name__)
+@pytest.mark.parametrize("opens", WAYS, ids=lambda opens: opens.__name__)
 def test_committed_there_is_a_row_and_rolled_back_there_is_none(opens: Opens, shop: str, service: Service) -> None:
     async def ordering() -> None:
         async with AsyncOvernight(service.redis_url) as overnight:
@@ -69,7 +88,7 @@ def test_committed_there_is_a_row_and_rolled_back_there_is_none(opens: Opens, sh
     assert rows(shop) == [("default", None, 1), ("default", "r", 3)]
 
 
-@pytest.mark.parametrize("opens", [by_session, by_connection, by_psycopg], ids=lambda opens: opens.__name__)
+@pytest.mark.parametrize("opens", WAYS, ids=lambda opens: opens.__name__)
 def test_without_the_table_it_says_how_to_make_it(opens: Opens, empty_shop: str, service: Service) -> None:
     async def ordering() -> None:
         async with AsyncOvernight(service.redis_url) as overnight:
@@ -94,3 +113,19 @@ def test_a_connection_that_commits_at_once_is_no_transaction(shop: str, service:
 
     asyncio.run(ordering())
     assert rows(shop) == [("default", None, 1)], "a session that isn't committed leaves nothing"
+
+
+@pytest.mark.parametrize("opens", [by_session, by_scoped_session, by_connection], ids=lambda opens: opens.__name__)
+def test_in_the_test_kit_a_rollback_takes_it_back(opens: Opens, shop: str) -> None:
+    async def ordering() -> None:
+        overnight = AsyncOvernight("redis://127.0.0.1:1/0")
+        async with opens(shop) as session:
+            await overnight.enqueue(params("kept"), session=session)
+        with suppress(GivenUp):
+            async with opens(shop) as session:
+                await overnight.enqueue(params("given up"), session=session)
+                raise GivenUp
+
+    with take_over() as kit:
+        asyncio.run(ordering())
+        assert [item.prompt for item in kit] == ["kept"]
