@@ -169,7 +169,9 @@ def test_a_paused_one_drops_what_falls_into_the_pause(kept: Schedule) -> None:
     becomes_due(kept, past(1)[-1])
 
     assert start_due() == 0
-    assert "paused by" in read_command(app, "schedules")
+    shown = read_command(app, "schedules")
+    assert "a sale; times until then are dropped" in shown
+    assert shown.count("when it is resumed by then") == 3
     read_command(app, "schedules", "resume", "shop")
 
     assert start_due() == 0
@@ -213,6 +215,9 @@ def test_a_file_that_is_broken_is_said_and_keeps_no_other_night_from_running(kep
     assert (time.number, time.state) == (1, "stopped")
     assert "its file can't be used" in (time.reason or "")
     assert "did you mean max_tokens?" in (time.reason or "")
+    assert "\n" not in (time.reason or ""), "lists have one line for it"
+    listed = " ".join(read_command(app, "schedules").split())  # wrapped where it is long
+    assert f"its runs stop before anything is sent: {tmp_path}/shop.toml:1: max_tokens: it has to be said; " in listed
 
     (tmp_path / "shop.toml").write_text(text)
     with database().transaction() as connection:

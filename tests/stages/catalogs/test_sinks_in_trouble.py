@@ -12,6 +12,7 @@ import pytest
 
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_workers.catalogs import scratch as scratches
+from overnight_workers.catalogs.faults import BadCatalog
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.sinks import table
 from overnight_workers.catalogs.task import advance_runs
@@ -133,6 +134,9 @@ def test_a_database_that_is_away_when_the_source_is_read_is_waited_for(catalog: 
     waiting = advancing.read(run.id)
     assert (waiting.state, waiting.is_over) == ("planned", False)
     assert "waits: the query fails at 127.0.0.1: " in str(waiting.reason)
+    file.write_text(good.replace('path = "in.csv"', away))
+    with pytest.raises(BadCatalog, match=r"shop\.toml:6: source: the query fails at 127\.0\.0\.1: "):
+        catalog.read()
 
 
 def _killed_with_rows_on_disk(place: str) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from overnight_models import exact_json
-from overnight_models.errors import BadSettings
+from overnight_models.errors import BadSettings, TransientError
 from overnight_models.request import request
 from overnight_models.wire.item_check import lane_faults
 from overnight_models.wire.policy import LanePolicy, Policy
@@ -66,8 +66,8 @@ def _columns(parts: Parts, row: Text | None, faults: Faults) -> tuple[str, ...] 
     wanted = {*parts.key, *parts.source.types, *(() if row is None else row.columns)}
     try:
         return opening.columns_of(parts.source, parts.directory, wanted)
-    except BadSource as error:
-        for fault in error.faults:
+    except (BadSource, TransientError) as error:
+        for fault in error.faults if isinstance(error, BadSource) else [str(error)]:
             faults.add(("source",), fault)
         return None
 

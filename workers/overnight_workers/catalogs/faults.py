@@ -15,6 +15,12 @@ from collections.abc import Sequence
 from overnight_models.errors import PermanentError
 
 
+def in_a_line(error: PermanentError) -> str:
+    """What is wrong, where there is one line for it: lists of runs, schedules, alarms."""
+    faults = error.faults if isinstance(error, BadCatalog | BadSource) else str(error).splitlines()
+    return "; ".join(fault.strip() for fault in faults)
+
+
 class BadCatalog(PermanentError):
     """A catalog file is wrong; every fault is listed at once.
 

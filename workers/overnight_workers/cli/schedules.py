@@ -136,13 +136,15 @@ def _show(schedule: Schedule, last: list[Time]) -> None:
     console.OUT.print(f"{schedule.catalog}: {times.words()}{finish}", markup=False)
     if schedule.paused_at is not None:
         console.OUT.print(
-            f"    paused by {schedule.paused_by} on {schedule.paused_at:%Y-%m-%d %H:%M} UTC: {schedule.pause_reason}",
+            f"    paused by {schedule.paused_by} on {schedule.paused_at:%Y-%m-%d %H:%M} UTC: {schedule.pause_reason};"
+            f" {steering.kept_while_paused(schedule)}",
             markup=False,
         )
     from overnight_workers.catalogs.schedule_times import nominal
 
     for due in times.next(schedule.now, _SHOWN):
         left_out = ", left out" if nominal(due) == schedule.skipped else ""
+        left_out = left_out or (", when it is resumed by then" if schedule.paused_at is not None else "")
         console.OUT.print(f"    next  {steering.moment(due)}{left_out}", markup=False)
     under_way = _under_way(schedule)
     if under_way is not None:
@@ -173,13 +175,14 @@ def _under_way(schedule: Schedule) -> str | None:
 
 def _changed(schedule: Schedule) -> str | None:
     """What the catalog's file says otherwise than what is kept; None when it says the same."""
-    from overnight_workers.catalogs.faults import BadCatalog
+    from overnight_workers.catalogs.faults import BadCatalog, in_a_line
     from overnight_workers.catalogs.reading import read_catalog
 
     try:
         catalog = read_catalog(Path(schedule.path))
     except (BadCatalog, OSError) as error:
-        return f"its file can't be used, and its runs stop before anything is sent: {error}"
+        why = in_a_line(error) if isinstance(error, BadCatalog) else str(error)
+        return f"its file can't be used, and its runs stop before anything is sent: {why}"
     kept = (schedule.cron, schedule.zone, schedule.finish_by, schedule.overlap, schedule.when_paused)
     said = (
         " ".join((catalog.schedule or "").split()),

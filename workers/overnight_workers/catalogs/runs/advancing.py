@@ -21,7 +21,7 @@ from overnight_models.ledger.money import budgets
 from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
 from overnight_workers.catalogs import validating
-from overnight_workers.catalogs.faults import NotSetHere
+from overnight_workers.catalogs.faults import NotSetHere, in_a_line
 from overnight_workers.catalogs.reading import parse_catalog
 from overnight_workers.catalogs.runs import again, ending, pilot, planning, publishing, sending
 from overnight_workers.catalogs.runs.taken import Step, Taken, TakenRun, Wish
@@ -58,12 +58,12 @@ def _is_stopped_unread(run: Run, owner: int, name: str, error: PermanentError) -
     unusable = Wish.read(run.wish).stop
     if run.stop_wanted is None and unusable is None:
         with process.database().transaction() as connection:
-            ledger.note_waits(connection, run.id, owner, f"waits: {name} can't take it: {error}")
+            ledger.note_waits(connection, run.id, owner, f"waits: {name} can't take it: {in_a_line(error)}")
             ledger.release(connection, run.id, owner)
         return False
     _take_back_unsent(run.name)
     counts = pilot.verdicts_of(run.name, run.id).document()
-    reason = unusable or f"{run.stop_wanted} stopped it; its declaration can't be used any more: {error}"
+    reason = unusable or f"{run.stop_wanted} stopped it; its declaration can't be used any more: {in_a_line(error)}"
     ending.stop_without_declaration(run, owner, reason, counts)
     with process.database().transaction() as connection:
         ledger.release(connection, run.id, owner)

@@ -90,6 +90,7 @@ def _declared(connection: Connection, schedule: Schedule) -> tuple[str, Wish]:
     The run is begun all the same, to be stopped: so it has a number, a reason and a report. Its source is looked at
     when it is planned, where a place that is away for a moment is no reason to stop.
     """
+    from overnight_workers.catalogs.faults import in_a_line
     from overnight_workers.catalogs.reading import parse_catalog, text_of
 
     path = Path(schedule.path)
@@ -98,7 +99,7 @@ def _declared(connection: Connection, schedule: Schedule) -> tuple[str, Wish]:
     except PermanentError as error:
         log.warning("a run begins to be stopped: its file can't be used", catalog=schedule.catalog, error=str(error))
         last = schedules.last_declaration(connection, schedule.catalog_id)
-        return last, Wish(stop=f"{schedules.CANT_BE_USED}: {error}")
+        return last, Wish(stop=f"{schedules.CANT_BE_USED}: {in_a_line(error)}")
 
 
 def finish_at(schedule: Schedule, began: datetime) -> datetime | None:
