@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: anthropic sends the create of a batch three times when the answer is 529, and no header lets the API see that it is one.
 # Expected: a create isn't repeated, or it is repeated with an idempotency key.
 # Source: anthropic/_base_client.py: max_retries is 2 for every method; _idempotency_header is None
-# Here: workers/overnight_workers/anthropic_api/api.py: max_retries=0; workers/overnight_workers/stages/protocol.py
+# Here: workers/overnight_workers/anthropic_api/http_client.py: nothing is sent twice; workers/overnight_workers/stages/protocol.py
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: importing the resource of Message Batches alone loads some two thousand modules of beta types, none of which a batch needs.
 # Expected: the types of batches and messages, some hundred modules: the resources are made when they are first used.
 # Source: `python -X importtime`; anthropic/types/beta/__init__.py is imported by a module of error details that each path has
-# Here: workers/overnight_workers/cli: no command imports anthropic that does not call the API
+# Here: workers/overnight_workers/anthropic_api/http_client.py: workers call the API without it
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

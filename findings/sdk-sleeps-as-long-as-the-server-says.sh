@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: anthropic sleeps inside a call for as long as retry-after says, an hour too; a retry-after-ms beside it wins.
 # Expected: more than a minute is cut to the SDK's own pause, and retry-after, the standard header, wins.
 # Source: anthropic/_base_client.py: _parse_retry_after_header, _calculate_retry_timeout
-# Here: workers/overnight_workers/anthropic_api/api.py: no retries of the SDK; _retry_after_s reads the same headers
+# Here: workers/overnight_workers/anthropic_api/api.py: calls without the SDK; retry_after_s reads the same headers
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: anthropic writes OpenTelemetry spans by itself, also for batches, and sends traceparent to the API: no instrumentation is installed.
 # Expected: spans need an instrumentation, and no header of ours leaves the house unasked.
 # Source: anthropic/_tracing.py; _client.py: the option for OpenTelemetry; the wheel requires opentelemetry-api
-# Here: workers/overnight_workers/anthropic_api/api.py: what a traced process says to the API
+# Here: workers/overnight_workers/anthropic_api/http_client.py: calls go without the SDK, so the API hears nothing of traces
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

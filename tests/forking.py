@@ -27,7 +27,6 @@ from overnight_workers.one_machine.supervision import leash
 processes: Final = get_context("forkserver")
 _PRELOADED: Final = [
     "pytest",
-    "anthropic.resources.messages.batches",
     "tests.chaos.life",
     "tests.chaos.warm",
     "numpy",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 
-import anthropic
 import httpx2
 
 from overnight_models.money import prices
 from overnight_models.wire.redis_client import PlainConnection
-from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api import http_client
 from overnight_workers.app import app
 
-httpx2.Client(verify=api.trusted()).close()
-anthropic.Anthropic(api_key="none", base_url="http://127.0.0.1:1").close()
+httpx2.Client(verify=http_client.trusted()).close()
 PlainConnection()
 prices.load()
 app.finalize()

@@ -38,7 +38,7 @@ with Supervisor(home) as supervisor:
 WORKER = """
 import atexit, json, os, subprocess, sys, time
 from pathlib import Path
-WANTED = {"anthropic", "celery.app.base", "overnight_workers.settings", "overnight_workers.operators.watch"}
+WANTED = {"psycopg", "celery.app.base", "overnight_workers.settings", "overnight_workers.operators.watch"}
 READ_VARIABLES = {"billiard.common", "overnight_workers.celery_worker.celery_app"}
 imported = WANTED <= sys.modules.keys()
 early = sorted(READ_VARIABLES & sys.modules.keys())

@@ -18,16 +18,37 @@ SERVERS = {"OVERNIGHT_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x", "OVERN
 
 @pytest.fixture
 def imported(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """What is in memory when a worker's modules are, of what only migrations, pages and catalogs need."""
+    """What is in memory when a worker's modules are, of what only migrations, pages, catalogs and tests need."""
     for name, value in SERVERS.items():
         monkeypatch.setenv(name, value)
     unwanted = ["alembic", "sqlmodel", "overnight_models.tables", "sqlalchemy.orm", "matplotlib", "typer", "duckdb"]
+    unwanted += ["anthropic", "polars", "jinja2"]
     done = subprocess.run([sys.executable, "-c", LOADED, *unwanted], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def test_a_worker_loads_neither_the_tables_nor_what_only_commands_need(imported: set[str]) -> None:
     assert imported == set()
+
+
+THE_FORK_SERVER = """
+import sys
+from importlib import import_module
+from pathlib import Path
+from overnight_workers.one_machine.supervision import fork_server
+for module in (*fork_server._LIBRARIES, *fork_server._OURS):
+    import_module(module)
+print(*sys.modules, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+def test_the_process_that_workers_are_forked_from_loads_nothing_that_they_do_without() -> None:
+    """What it has imported is in the memory of each of them: of 150 MB, which is what a busy one may have."""
+    done = subprocess.run([sys.executable, "-c", THE_FORK_SERVER], capture_output=True, text=True, check=True)
+    *loaded, peak_kb = done.stdout.split()
+    unwanted = {"alembic", "sqlmodel", "overnight_models.tables", "sqlalchemy.orm", "anthropic", "polars", "jinja2"}
+    assert not unwanted.intersection(loaded)
+    assert int(peak_kb) < 120_000
 
 
 THE_COMMAND_LINE = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -14,7 +13,6 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
 from celery.signals import (
     beat_init,
-    celeryd_init,
     heartbeat_sent,
     setup_logging,
     task_failure,
@@ -94,16 +92,6 @@ def _stop(**_: object) -> None:
 def _watch(task: object, **_: object) -> None:
     if getattr(task, "name", "") == routes.RESCUE:
         watch()
-
-
-@celeryd_init.connect
-def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
-    """The API's SDK takes seconds to import: once, in the parent of those that call it, and not in every new child."""
-    queues = str(options.get("queues") or routes.QUEUES)
-    if any(queue in queues for queue in (routes.SUBMIT, routes.POLL, routes.COLLECT, routes.DIRECT)):
-        gc.disable()
-        import_module("anthropic.resources.messages.batches")
-        gc.enable()
 
 
 @worker_shutting_down.connect

@@ -1,7 +1,4 @@
-"""The Anthropic API as this project uses it: one client a workspace, and plain values in place of exceptions.
-
-The SDK takes more than a second to import, so it is imported by what calls it: most workers never do.
-"""
+"""The Anthropic API as this project uses it: one client a workspace, and plain values in place of exceptions."""
 
 from __future__ import annotations
 
@@ -14,21 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
+from overnight_workers.anthropic_api import http_client
+from overnight_workers.anthropic_api.http_client import NoAnswer, StatusError
 from overnight_workers.held import held
 from overnight_workers.keys import api_keys
-from overnight_workers.settings import settings
 from overnight_workers.telemetry import counted
 
 if TYPE_CHECKING:
-    import ssl
-
-    import anthropic
+    import httpx2
 
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1000
@@ -65,42 +60,16 @@ class ApiUnavailable(TransientError):
         super().__init__(message)
 
 
-def client(workspace: str) -> anthropic.Anthropic:
+def client(workspace: str) -> httpx2.Client:
     """The client of a workspace. Raises BadSettings when it has no key (now)."""
     api_keys.current(workspace)
     return _client(workspace)
 
 
 @held
-def _client(workspace: str) -> anthropic.Anthropic:
-    """The SDK's retries are off, and so are redirects. It has no key itself: each request gets it (`key_auth`).
-
-    It would repeat a create that may have worked (findings/sdk-create-is-repeated-without-a-key.sh), and sleep for as
-    long as it is told (findings/sdk-sleeps-as-long-as-the-server-says.sh). A redirect that is followed sends a create
-    twice, and the key to whatever host an answer names.
-    """
-    import anthropic
-    import httpx2
-
-    from overnight_workers.keys import key_auth
-
-    return anthropic.Anthropic(
-        api_key=key_auth.PLACEHOLDER,
-        base_url=settings().workspaces[workspace].base_url,
-        max_retries=0,
-        timeout=httpx2.Timeout(60.0, connect=5.0),
-        http_client=anthropic.DefaultHttpxClient(
-            follow_redirects=False, verify=trusted(), auth=key_auth.KeyAuth(workspace)
-        ),
-    )
-
-
-@cache
-def trusted() -> ssl.SSLContext:
-    """The certificates that httpx2 trusts. To read them takes 25 ms, so a process does it once for all workspaces."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
+def _client(workspace: str) -> httpx2.Client:
+    """Nothing is sent twice: a create that got no answer may have worked."""
+    return http_client.waiting_client(workspace)
 
 
 @dataclass(frozen=True)
@@ -138,39 +107,44 @@ def create(
     body: the JSON body, `size` bytes of it.
     gate: called before the last chunk; what it raises ends the request with its last bytes unsent.
     """
-    import anthropic
     import httpx2
 
     from overnight_workers.keys.key_auth import RENEWED
 
     chunks = _Chunks(body, size, gate)
+    sending = client(workspace)
     reach("before create")
     try:
-        answer = client(workspace).post(
+        request = sending.build_request(
+            "POST",
             _BATCHES,
-            cast_to=object,
-            content=cast(Any, iter(chunks)),
-            options={
-                "headers": {"content-type": "application/json", "content-length": str(size), **headers},
-                "timeout": httpx2.Timeout(timeout_s, connect=5.0),
-                "max_retries": 0,
-            },
+            content=iter(chunks),
+            headers={"content-type": "application/json", "content-length": str(size), **headers},
+            timeout=httpx2.Timeout(timeout_s, connect=5.0),
         )
-    except anthropic.APIStatusError as error:
+        answer = _document(http_client.whole(sending, request))
+    except StatusError as error:
         return Reply(
-            error.status_code,
+            error.status,
             chunks.authorized,
-            said(error),
+            error.said,
             error_code=error.error_code,
             retry_after_s=retry_after_s(error.response.headers),
             key_is_renewed=RENEWED in error.response.request.extensions,
         )
-    except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
-        cause = error.__cause__ or error
-        return Reply(None, chunks.authorized, f"{type(cause).__name__}: {cause}")
+    except NoAnswer as error:
+        return Reply(None, chunks.authorized, str(error))
     finally:
         reach("after create")
     return _new_batch(answer) or Reply(200, chunks.authorized, f"an answer without an id: {answer!r}"[:500])
+
+
+def _document(response: httpx2.Response) -> object:
+    """The JSON of an answer; its text when it has none."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return response.text
 
 
 def _new_batch(answer: object) -> NewBatch | None:
@@ -269,7 +243,7 @@ class Page:
 
 def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _PAGE) -> Page:
     """One page of the workspace's batches. Raises ApiUnavailable. A row that can't be read spoils no other."""
-    query: dict[str, object] = {"limit": limit}
+    query: dict[str, int | str] = {"limit": limit}
     if after_id is not None:
         query["after_id"] = after_id
     with _reading("list", "list of batches"):
@@ -303,22 +277,14 @@ def retrieve(workspace: str, api_id: str) -> Listed:
         return Listed.read(document, _date(headers) or datetime.now(UTC))
 
 
-def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[object, Mapping[str, str]]:
+def _get(workspace: str, path: str, query: Mapping[str, int | str]) -> tuple[object, Mapping[str, str]]:
     """An answer's JSON and headers. However slowly it comes, it is waited for a few seconds only."""
-    import anthropic
     import httpx2
-    from anthropic._constants import RAW_RESPONSE_HEADER
 
     stop_at = time.monotonic() + _ANSWER_S
-    response = client(workspace).get(
-        path,
-        cast_to=anthropic.APIResponse[bytes],
-        options={
-            "params": query,
-            "headers": {RAW_RESPONSE_HEADER: "stream"},
-            "timeout": httpx2.Timeout(_ANSWER_S, connect=5.0),
-        },
-    )
+    asking = client(workspace)
+    timeout = httpx2.Timeout(_ANSWER_S, connect=5.0)
+    response = http_client.begun(asking, asking.build_request("GET", path, params=query, timeout=timeout))
     body = bytearray()
     try:
         for chunk in response.iter_bytes():
@@ -333,7 +299,7 @@ def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[object, M
 def cancel(workspace: str, api_id: str) -> None:
     """Tell the API to stop a batch. What it has begun is finished and billed. Raises ApiUnavailable."""
     with _reading("cancel", f"canceling {api_id}"):
-        client(workspace).messages.batches.cancel(api_id)
+        _told(workspace, "POST", f"{_BATCHES}/{api_id}/cancel")
 
 
 def delete(workspace: str, api_id: str) -> bool:
@@ -343,12 +309,17 @@ def delete(workspace: str, api_id: str) -> bool:
     """
     try:
         with _reading("delete", f"deleting {api_id}"):
-            client(workspace).messages.batches.delete(api_id)
+            _told(workspace, "DELETE", f"{_BATCHES}/{api_id}")
     except ApiUnavailable as error:
         if error.status == 404:
             return False
         raise
     return True
+
+
+def _told(workspace: str, method: str, path: str) -> None:
+    telling = client(workspace)
+    http_client.whole(telling, telling.build_request(method, path))
 
 
 def count_tokens(
@@ -361,13 +332,15 @@ def count_tokens(
     Raises ApiUnavailable; with status 400, 404 or 413 it is this request that is wrong.
     """
     with _reading("count_tokens", "count of tokens"):
-        answer = client(workspace).post(
+        asking = client(workspace)
+        request = asking.build_request(
+            "POST",
             "/v1/messages/count_tokens",
-            cast_to=object,
-            body=params,
-            options={"headers": dict(headers), "timeout": timeout_s},
+            content=json.dumps(params).encode(),
+            headers={"content-type": "application/json", **headers},
+            timeout=timeout_s,
         )
-        tokens = _mapping(answer)["input_tokens"]
+        tokens = _mapping(_document(http_client.whole(asking, request)))["input_tokens"]
         if not isinstance(tokens, int):
             raise TypeError(f"its `input_tokens` is no number, but {type(tokens).__name__}")
         return tokens
@@ -379,19 +352,17 @@ def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
 
     The address is built from our own base URL: a `results_url` of another host is never followed nor sent the key.
     """
-    import anthropic
     import httpx2
-    from anthropic._constants import RAW_RESPONSE_HEADER
 
     with _reading("results", f"results of {api_id}"):
-        response = client(workspace).get(
+        asking = client(workspace)
+        request = asking.build_request(
+            "GET",
             f"{_BATCHES}/{api_id}/results",
-            cast_to=anthropic.APIResponse[bytes],
-            options={
-                "headers": {"Accept": "application/binary", RAW_RESPONSE_HEADER: "stream"},
-                "timeout": httpx2.Timeout(_STALL_S, connect=5.0),
-            },
+            headers={"accept": "application/binary"},
+            timeout=httpx2.Timeout(_STALL_S, connect=5.0),
         )
+        response = http_client.begun(asking, request)
         try:
             yield _lines(_steady(response.iter_bytes()))
         finally:
@@ -424,7 +395,6 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 @contextmanager
 def _reading(call: str, what: str) -> Iterator[None]:
     """A call that changes nothing: counted by its name and status, and ApiUnavailable for whatever goes wrong."""
-    import anthropic
     import httpx2
 
     reach("before calling the API")
@@ -432,14 +402,14 @@ def _reading(call: str, what: str) -> Iterator[None]:
     try:
         yield
         status = 200
-    except anthropic.APIStatusError as error:
+    except StatusError as error:
         pause_s = retry_after_s(error.response.headers)
-        status = error.status_code
-        raise ApiUnavailable(
-            f"{what}: {error.status_code} {said(error)}", error.status_code, pause_s, error.error_code
-        ) from error
-    except (anthropic.APIError, httpx2.HTTPError) as error:
-        raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
+        status = error.status
+        raise ApiUnavailable(f"{what}: {error.status} {error.said}", error.status, pause_s, error.error_code) from error
+    except NoAnswer as error:
+        raise ApiUnavailable(f"{what}: {error}") from error
+    except httpx2.HTTPError as error:
+        raise ApiUnavailable(f"{what}: {type(error).__name__}: {error}") from error
     except TimeoutError as error:
         raise ApiUnavailable(f"{what}: too slow: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
@@ -447,18 +417,6 @@ def _reading(call: str, what: str) -> Iterator[None]:
     finally:
         counted.api_call(call, status)
         reach("after calling the API")
-
-
-def said(error: anthropic.APIStatusError) -> str:
-    """The API's own words, whatever form they have (a proxy's 413 is HTML)."""
-    location = error.response.headers.get("location")
-    if error.status_code < 400 and location is not None:
-        return f"a redirect to {location[:200]}, which isn't followed: base_url must be the API's own address"
-    body = error.body
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
-        inner = body["error"]
-        return f"{inner.get('type', 'error')}: {inner.get('message', '')}".strip()
-    return " ".join(str(body or error.message).split())[:500]
 
 
 def _mapping(answer: object) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""HTTP connections of one event loop, kept alive: the transport under the SDK's client for what is sent in real time.
+"""HTTP connections of one event loop, kept alive: the transport under the client of what is sent in real time.
 
 What httpcore does for each request (a look at every connection, a scope for each wait) costs more of a processor than
 all the rest of a call. Here h11 reads HTTP, and a connection is taken from the end of a list. What goes wrong is raised

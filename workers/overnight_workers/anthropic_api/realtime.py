@@ -1,11 +1,6 @@
-"""One message in real time: sent by the SDK's async client, once, and what was seen of it as plain values.
+"""One message in real time: sent by an async client, once, and what was seen of it as plain values.
 
-The SDK's client says where a request goes, with which headers, and over which connections. A stream is sent by its
-`post`; what has no stream goes to its HTTP client at once, since what `post` does for each call (options copied,
-headers put together and checked anew) costs more of a processor than all that is left of it.
-
-The bytes of the answer are kept as they came, since the SDK makes a message of anything: HTML under 200 comes out of it
-as a text, an error as a message of Nones, a body that was cut as an error of the JSON reader.
+The bytes of the answer are kept as they came, whatever they are: HTML under 200, an error, a body that was cut.
 """
 
 from __future__ import annotations
@@ -13,20 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.request import getproxies
-
-import orjson
+from typing import TYPE_CHECKING, Final
 
 from overnight_models.crash_points import reach
-from overnight_workers.anthropic_api.api import retry_after_s, said
+from overnight_workers.anthropic_api import http_client
+from overnight_workers.anthropic_api.api import retry_after_s
+from overnight_workers.anthropic_api.http_client import StatusError
 from overnight_workers.anthropic_api.stream import Gathered
 from overnight_workers.keys import api_keys
-from overnight_workers.settings import settings
 from overnight_workers.telemetry import counted
 
 if TYPE_CHECKING:
-    import anthropic
     import httpx2
 
 STREAMED_FROM: Final = 8_192
@@ -40,6 +32,7 @@ _LONGEST_S: Final = 3600.0
 _CONNECT_S: Final = 5.0
 _WHOLE_LIMITS: Final = {"connect": _CONNECT_S, "read": _WHOLE_S, "write": _WHOLE_S, "pool": _WHOLE_S}
 """As httpx2's transports take them."""
+_STREAM_LIMITS: Final = {"connect": _CONNECT_S, "read": _SILENT_S, "write": _SILENT_S, "pool": _SILENT_S}
 _MOST_BYTES: Final = 64_000_000
 """Of one answer: more is no answer of the API."""
 
@@ -66,24 +59,23 @@ class Reply:
 
 @dataclass(frozen=True)
 class _Client:
-    """The SDK's client of one workspace, and what of it is the same for each request."""
+    """The client of one workspace, and what is the same for each of its requests."""
 
-    sdk: anthropic.AsyncAnthropic
     http: httpx2.AsyncClient
     url: httpx2.URL
     headers: Mapping[str, str]
 
-    def request(self, body: bytes, headers: Mapping[str, str]) -> httpx2.Request:
-        """A request as the SDK would send it, but for its count of retries and its timeouts, which are notes of it."""
+    def request(self, body: bytes, headers: Mapping[str, str], limits: Mapping[str, float]) -> httpx2.Request:
+        """A request; made here, since `build_request` takes as long as all the rest of a call."""
         import httpx2
 
         return httpx2.Request(
-            "POST", self.url, headers={**self.headers, **headers}, content=body, extensions={"timeout": _WHOLE_LIMITS}
+            "POST", self.url, headers={**self.headers, **headers}, content=body, extensions={"timeout": limits}
         )
 
 
 class Clients:
-    """The clients of one event loop, one a workspace. The SDK's retries are off, and so are redirects.
+    """The clients of one event loop, one a workspace. Nothing is sent twice.
 
     calls: how many may run at once; as many connections are kept open, or each wave of calls would open new ones.
     """
@@ -95,7 +87,7 @@ class Clients:
     async def close(self) -> None:
         """End their connections."""
         for client in self._clients.values():
-            await client.sdk.close()
+            await client.http.aclose()
 
     async def _of(self, workspace: str) -> _Client:
         """The client of a workspace. Raises BadSettings when it has no key."""
@@ -106,19 +98,8 @@ class Clients:
         return client
 
     def _new(self, workspace: str) -> _Client:
-        import anthropic
-
-        from overnight_workers.keys import key_auth
-
-        configured = settings().workspaces[workspace]
-        http = _http_client(self._calls, key_auth.KeyAuth(workspace))
-        sdk = anthropic.AsyncAnthropic(
-            api_key=key_auth.PLACEHOLDER, base_url=configured.base_url, max_retries=0, http_client=http
-        )
-        # the names of the SDK's own are in another case
-        own = {name.lower(): value for name, value in sdk.default_headers.items() if isinstance(value, str)}
-        own = {**http.headers, **own}
-        return _Client(sdk, http, sdk.base_url.join("v1/messages"), own)
+        http = _http_client(self._calls, workspace)
+        return _Client(http, http.base_url.join("v1/messages"), {**http.headers, "content-type": "application/json"})
 
     async def send(self, workspace: str, body: bytes, headers: Mapping[str, str], *, max_tokens: int) -> Reply:
         """Send one request, once. Raises for nothing that can be seen of it; BadSettings before it is sent.
@@ -135,7 +116,7 @@ class Clients:
         try:
             async with asyncio.timeout(_LONGEST_S):
                 if max_tokens > STREAMED_FROM:
-                    return await _streamed(client.sdk, body, headers)
+                    return await _streamed(client, body, headers)
                 return await _whole(client, body, headers)
         except TimeoutError:
             return Reply(None, True, text=f"no whole answer within {_LONGEST_S:.0f} s")
@@ -145,55 +126,40 @@ class Clients:
             reach("after message")
 
 
-def _http_client(calls: int, auth: httpx2.Auth) -> httpx2.AsyncClient:
-    """What the SDK sends by: connections of our own, and httpx2's where a proxy of the environment stands before it."""
-    import anthropic
+def _http_client(calls: int, workspace: str) -> httpx2.AsyncClient:
+    """Over connections of our own, and over httpx2's where a proxy of the environment stands before the API."""
     import httpx2
 
     from overnight_workers.anthropic_api.connections import Connections
 
-    if not getproxies().keys() & {"http", "https", "all"}:
-        return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, transport=Connections())
+    options = http_client.options(workspace)
+    if not http_client.is_behind_proxy():
+        return httpx2.AsyncClient(**options, transport=Connections())
     limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls, keepalive_expiry=30)
-    return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, limits=limits)
+    return httpx2.AsyncClient(**options, limits=limits)
 
 
 async def _whole(client: _Client, body: bytes, headers: Mapping[str, str]) -> Reply:
-    response = await client.http.send(client.request(body, headers))
+    response = await client.http.send(client.request(body, headers, _WHOLE_LIMITS))
     if not response.is_success:
-        return _failed(_status_error(response))
+        raise StatusError(response)
     return Reply(response.status_code, True, response.content, whole=True, headers=response.headers)
 
 
-def _status_error(response: httpx2.Response) -> anthropic.APIStatusError:
-    """What the SDK raises for an answer that is no success."""
-    import anthropic
-
-    try:
-        body: object = orjson.loads(response.content)
-    except ValueError:
-        body = response.text.strip()
-    return anthropic.APIStatusError(f"Error code: {response.status_code}", response=response, body=body)
-
-
-async def _streamed(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
-    import anthropic
+async def _streamed(client: _Client, body: bytes, headers: Mapping[str, str]) -> Reply:
     import httpx2
-    from anthropic._constants import RAW_RESPONSE_HEADER
 
-    response = await client.post(
-        "/v1/messages",
-        cast_to=anthropic.AsyncAPIResponse[bytes],
-        content=b'{"stream":true,' + body[1:],
-        options={
-            "headers": {**headers, RAW_RESPONSE_HEADER: "stream"},
-            "timeout": httpx2.Timeout(_SILENT_S, connect=_CONNECT_S),
-            "max_retries": 0,
-        },
-    )
+    request = client.request(b'{"stream":true,' + body[1:], headers, _STREAM_LIMITS)
+    response = await client.http.send(request, stream=True)
+    if not response.is_success:
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        raise StatusError(response)
     gathered, size = Gathered(), 0
     try:
-        async for chunk in response.iter_bytes():
+        async for chunk in response.aiter_bytes():
             reach("in the stream")
             size += len(chunk)
             if size > _MOST_BYTES:
@@ -202,30 +168,27 @@ async def _streamed(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapp
         message = gathered.message()
         text = gathered.fault or ("" if gathered.is_whole else "the stream ended without its end")
         return Reply(response.status_code, True, message, whole=gathered.is_whole, text=text, headers=response.headers)
-    except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
+    except (httpx2.HTTPError, ValueError, RecursionError) as error:
         text = f"the stream broke off: {type(error).__name__}: {error}"
         return Reply(response.status_code, True, text=text, headers=response.headers)
     finally:
-        await response.close()
+        await response.aclose()
 
 
 def _failed(error: Exception) -> Reply:
     """What is known of a call that raised."""
-    import anthropic
     import httpx2
 
-    if isinstance(error, anthropic.APIStatusError):
+    if isinstance(error, StatusError):
         return Reply(
-            error.status_code,
+            error.status,
             True,
-            text=said(error),
+            text=error.said,
             error_code=error.error_code,
-            error_type=_type_of(error.body),
+            error_type=error.error_type,
             retry_after_s=retry_after_s(error.response.headers),
             headers=error.response.headers,
         )
-    # the SDK's own say it by their cause
-    cause = error.__cause__ or error if isinstance(error, anthropic.APIConnectionError) else error
     # nothing was written: there was no connection, none was free, or a proxy refused to make it
     never_sent = (
         httpx2.ConnectError,
@@ -234,10 +197,4 @@ def _failed(error: Exception) -> Reply:
         httpx2.ProxyError,
         httpx2.UnsupportedProtocol,
     )
-    return Reply(None, not isinstance(cause, never_sent), text=f"{type(cause).__name__}: {cause}".rstrip(": "))
-
-
-def _type_of(body: object) -> str | None:
-    inner = body.get("error") if isinstance(body, Mapping) else None
-    kind = inner.get("type") if isinstance(inner, Mapping) else None
-    return cast(Any, kind) if isinstance(kind, str) else None
+    return Reply(None, not isinstance(error, never_sent), text=f"{type(error).__name__}: {error}".rstrip(": "))

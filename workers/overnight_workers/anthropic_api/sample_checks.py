@@ -36,7 +36,7 @@ class Verdicts(NamedTuple):
 
 def ask(samples: Sequence[Sample], workspace: str, headers: Mapping[str, str], *, patience_s: float) -> Verdicts:
     """Ask the API about these, for so long at most; the rest goes unchecked. Raises BadSettings without a key."""
-    api.client(workspace)  # made before the time runs: the SDK is imported for it
+    api.client(workspace)  # made before the time runs: it reads certificates
     give_up_at = time.monotonic() + patience_s
     refusals: dict[int, str] = {}
     passed: list[int] = []

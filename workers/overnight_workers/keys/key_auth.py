@@ -10,8 +10,6 @@ import httpx2
 
 from overnight_workers.keys.api_keys import after_refusal, current, current_beside_loop, last
 
-PLACEHOLDER: Final = "each request gets its own"
-"""What the SDK's clients have for a key."""
 RENEWED: Final = "overnight_key_renewed"
 """An extension of a request that was turned down with an old key, while there is a new one."""
 
@@ -47,7 +45,7 @@ class KeyAuth(httpx2.Auth):
 
 def _give(request: httpx2.Request, key: str) -> str:
     request.headers["x-api-key"] = key
-    # the SDK's own place for it: a gateway may read no other
+    # where Anthropic's SDK puts it: a gateway may read no other
     request.headers["authorization"] = f"Bearer {key}"
     return key
 

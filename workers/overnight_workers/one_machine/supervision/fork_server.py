@@ -33,7 +33,6 @@ from typing import Final, NoReturn
 from overnight_workers.one_machine.supervision import leash
 
 _LIBRARIES: Final = (
-    "anthropic.resources.messages.batches",
     "asyncio",
     "celery.app.base",
     "celery.canvas",
@@ -47,13 +46,13 @@ _LIBRARIES: Final = (
     "pydantic",
     "redis.asyncio",
     "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlmodel",
     "statistics",
     "structlog",
     "tornado.web",
 )
-"""What workers import of others. Of Celery only its app: what its workers run as (`billiard.common`) reads a variable
-as it is imported, and they differ in it."""
+"""What workers import of others, and no more: each of them has all of it in its memory. (Celery's command line imports
+that of Flower, and a shell.) Of Celery only its app: what its workers run as (`billiard.common`) reads a variable as it
+is imported, and they differ in it."""
 _OURS: Final = (
     "overnight_workers.celery_worker.start_checks",
     "overnight_workers.celery_worker.waiting",

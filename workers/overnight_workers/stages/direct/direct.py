@@ -1,7 +1,7 @@
 """Direct: items are sent in real time, many at once inside one task; several tasks run side by side.
 
 The event loop sends and reads. Everything else (the ledger, prices, schemas) is done in a thread beside it, for many
-items at once: an event loop that is busy for seconds lets the SDK's time for connecting run out.
+items at once: an event loop that is busy for seconds lets the time for connecting run out.
 """
 
 from __future__ import annotations

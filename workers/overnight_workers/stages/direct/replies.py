@@ -1,8 +1,8 @@
 """What one call tells, and nothing else: was it answered, may it have been billed, and who has to wait for it.
 
 A direct call can't be looked up afterwards. So an answer that was lost after the request was written may have been
-billed, and only what is known not to have been taken counts nothing. By status, and not by the SDK's classes, of which
-one is for 529 and 503.
+billed, and only what is known not to have been taken counts nothing. By status: the SDK's
+classes don't tell 529 from 503.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _look(workspace: workspaces.WorkspaceState, moved_at: datetime | None) -> in
         about = f"workspace {workspace.name}"
         with pulse.alone(routes.POLL, about, again_in_s=_LONGEST_PAUSE_S, expected=(BadSettings,)) as tried:
             api.client(workspace.name)
-            began_at = time.monotonic()  # the SDK's own start isn't the workspace's fault
+            began_at = time.monotonic()  # to read certificates isn't the workspace's fault
             ended, unread = _poll(workspace.name)
             if moved_at is not None:
                 unread = restored.look(workspace.name, moved_at) or unread
