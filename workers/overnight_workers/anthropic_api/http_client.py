@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.request import getproxies
 
 import orjson
@@ -87,7 +87,16 @@ def is_behind_proxy() -> bool:
     return bool(getproxies().keys() & {"http", "https", "all"})
 
 
-def options(workspace: str) -> dict[str, Any]:
+class Options(TypedDict):
+    """See `options`."""
+
+    base_url: str
+    headers: dict[str, str]
+    auth: httpx2.Auth
+    follow_redirects: bool
+
+
+def options(workspace: str) -> Options:
     """What httpx2's clients are told, those that wait and those of an event loop.
 
     A redirect isn't followed: it sends a create twice, and the key to whatever host an answer names. The client has no
@@ -118,12 +127,13 @@ def waiting_client(workspace: str) -> httpx2.Client:
     """A client that waits for its answers. Connections that say nothing for long are kept alive by TCP."""
     import httpx2
 
-    own: dict[str, Any] = {"verify": trusted()}
+    transport = None
     if not is_behind_proxy():
         keepalive = [(socket.IPPROTO_TCP, getattr(socket, name), s) for name, s in _KEEPALIVE if hasattr(socket, name)]
-        on = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        own = {"transport": httpx2.HTTPTransport(verify=trusted(), socket_options=[on, *keepalive])}
-    return httpx2.Client(**options(workspace), **own, timeout=httpx2.Timeout(60.0, connect=5.0))
+        keepalive.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+        transport = httpx2.HTTPTransport(verify=trusted(), socket_options=keepalive)
+    timeout = httpx2.Timeout(60.0, connect=5.0)
+    return httpx2.Client(**options(workspace), verify=trusted(), transport=transport, timeout=timeout)
 
 
 @cache
