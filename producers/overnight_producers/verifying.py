@@ -13,7 +13,7 @@ from overnight_models.wire.webhook import WebhookBody
 
 
 def verify(
-    headers: signature.Headers,
+    headers: signature.Headers | Iterable[tuple[object, object]],
     body: bytes | bytearray | memoryview | str,
     secrets: str | Iterable[str] | None,
     *,
@@ -22,14 +22,16 @@ def verify(
 ) -> WebhookBody:
     """A webhook's body, read, when it is from whoever knows the secret. `Outcome.read` reads each of its `data`.
 
-    headers: the request's, as any framework has them: names in whatever case, bytes, or Django's `META`.
+    headers: the request's, as any framework has them: names in whatever case, bytes, Django's `META`, or pairs, as
+    ASGI's `scope["headers"]`.
     body: as it came, before anybody read it: `request.body`, `await request.body()`, `request.get_data()`.
     secrets: `whsec_…`; several, or several in one text with spaces between them, while they are changed.
     tolerance_s: how far its time may be from this machine's clock, both ways.
     now: the time to go by, aware; default: the clock.
 
     Raises BadSignature, whatever is wrong with the headers or the body: answer 401. Raises BadSettings when a secret is
-    no secret, and without any (None: the variable isn't set); TypeError when the body was read as JSON already.
+    no secret, and without any (None: the variable isn't set); TypeError when the body was read as JSON already, or the
+    headers aren't headers.
     """
     if not isinstance(body, (bytes, bytearray, memoryview, str)):
         raise TypeError(f"the body as it came, bytes or str, not {type(body).__name__}: what was signed are its bytes")

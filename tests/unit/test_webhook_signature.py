@@ -86,6 +86,16 @@ def test_headers_are_read_as_any_framework_has_them(given: dict[Any, Any]) -> No
     assert verified(given)["type"] == OUTCOMES
 
 
+def test_headers_may_be_pairs_as_asgi_has_them_and_what_are_no_headers_is_said() -> None:
+    pairs = [(name.encode(), value.encode()) for name, value in headers().items()]
+    assert verify(pairs, BODY, SECRET, now=NOW)["type"] == OUTCOMES
+    with pytest.raises(BadSignature, match="twice"):
+        verify([*pairs, (b"webhook-id", b"another")], BODY, SECRET, now=NOW)
+    for wrong in (None, 7, "webhook-id: a", [("webhook-id",)]):
+        with pytest.raises(TypeError, match="names and values"):
+            verify(wrong, BODY, SECRET, now=NOW)  # type: ignore[arg-type]
+
+
 def test_while_a_secret_is_changed_either_side_may_go_first() -> None:
     assert verified(headers(SECRET, OTHER), OTHER)
     assert verified(headers(SECRET), OTHER, SECRET)

@@ -94,7 +94,7 @@ def signed_headers(secrets: Sequence[Secret], message_id: str, at: datetime, bod
 
 
 def check(
-    headers: Headers,
+    headers: Headers | Iterable[tuple[object, object]],
     body: bytes,
     secrets: Sequence[Secret],
     *,
@@ -103,7 +103,7 @@ def check(
 ) -> None:
     """Raises BadSignature unless the body was signed by whoever knows one of the secrets, just now.
 
-    headers: names in whatever case, texts or bytes, and as WSGI has them (`HTTP_WEBHOOK_ID`).
+    headers: names in whatever case, texts or bytes, and as WSGI has them (`HTTP_WEBHOOK_ID`); or pairs, as ASGI does.
     now: default: the machine's clock.
     """
     signed = _read_headers(headers)
@@ -126,10 +126,10 @@ class _Signed(NamedTuple):
     signatures: list[bytes]
 
 
-def _read_headers(headers: Headers) -> _Signed:
+def _read_headers(headers: Headers | Iterable[tuple[object, object]]) -> _Signed:
     """Raises BadSignature."""
     values: dict[str, str] = {}
-    for given_name, given in headers.items():
+    for given_name, given in _pairs(headers):
         name = _name(given_name)
         if name not in (ID, TIMESTAMP, SIGNATURE):
             continue
@@ -148,6 +148,15 @@ def _read_headers(headers: Headers) -> _Signed:
     if not signatures:
         raise BadSignature(f"{SIGNATURE} has no signature of version v1")
     return _Signed(values[ID], values[TIMESTAMP], signatures)
+
+
+def _pairs(headers: Headers | Iterable[tuple[object, object]]) -> Iterator[tuple[object, object]]:
+    """Names and values. Raises TypeError where they are no headers."""
+    items = getattr(headers, "items", None)
+    for pair in items() if callable(items) else headers if isinstance(headers, Iterable) else (headers,):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"headers have names and values, as a dict or as pairs, and not {type(pair).__name__}")
+        yield pair[0], pair[1]
 
 
 def _signatures(header: str) -> Iterator[bytes]:
