@@ -24,6 +24,7 @@ EVERYTHING = {
     "prefix": "sku/",
     "batch": "12",
     "delivery": "dead",
+    "queue": "shop",
     "late": "yes",
     "ids": "12,7",
 }

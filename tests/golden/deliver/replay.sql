@@ -4,7 +4,7 @@
 -- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', until = 1
 SELECT delivery.item_id
 FROM (
-    SELECT item.id AS item_id, item.lane_id
+    SELECT item.id AS item_id, item.lane_id, item.target_id
     FROM item
     JOIN outcome ON outcome.item_id = item.id
     WHERE (outcome.handed_over AND NOT EXISTS (
@@ -57,10 +57,20 @@ WHERE delivery.item_id > :after AND delivery.item_id <= :until AND delivery.lane
 ORDER BY item.block, item.id
 LIMIT :limit;
 
--- count: How many deliveries it is about.
+-- count, 1 of 2: How many deliveries it is about.
 SELECT count(*)
 FROM delivery
 WHERE delivery.state = 'dead';
+
+-- count, 2 of 2: How many deliveries it is about.
+-- queue = 'text'
+SELECT count(*)
+FROM delivery
+WHERE delivery.state = 'dead' AND delivery.target_id IN (
+    SELECT id
+    FROM target
+    WHERE queue = :queue
+);
 
 -- replay, 1 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
 -- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', until = 1

@@ -1,6 +1,6 @@
 -- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _chosen, 1 of 16: The newest of a window that are wanted.
+-- _chosen, 1 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, run = 'text'
 SELECT item.id
 FROM (
@@ -30,7 +30,7 @@ WHERE true AND item.id >= :oldest AND item.id < :before
 ORDER BY item.block DESC, item.id DESC
 LIMIT :limit;
 
--- _chosen, 2 of 16: The newest of a window that are wanted.
+-- _chosen, 2 of 17: The newest of a window that are wanted.
 -- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -40,7 +40,7 @@ WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 3 of 16: The newest of a window that are wanted.
+-- _chosen, 3 of 17: The newest of a window that are wanted.
 -- before = 1, key_prefix = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -50,7 +50,7 @@ WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id <
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 4 of 16: The newest of a window that are wanted.
+-- _chosen, 4 of 17: The newest of a window that are wanted.
 -- before = 1, delivery = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -68,7 +68,7 @@ WHERE coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 5 of 16: The newest of a window that are wanted.
+-- _chosen, 5 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -77,7 +77,7 @@ WHERE item.deadline < coalesce(outcome.finished_at, now()) AND item.id >= :oldes
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 6 of 16: The newest of a window that are wanted.
+-- _chosen, 6 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -91,7 +91,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 7 of 16: The newest of a window that are wanted.
+-- _chosen, 7 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, problem = 'text'
 SELECT item.id
 FROM item
@@ -105,7 +105,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 8 of 16: The newest of a window that are wanted.
+-- _chosen, 8 of 17: The newest of a window that are wanted.
 -- batch_id = 1, before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -113,7 +113,7 @@ WHERE item.batch_id = :batch_id AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 9 of 16: The newest of a window that are wanted.
+-- _chosen, 9 of 17: The newest of a window that are wanted.
 -- before = 1, ids = '{1}', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -121,7 +121,7 @@ WHERE item.id = ANY(:ids) AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 10 of 16: The newest of a window that are wanted.
+-- _chosen, 10 of 17: The newest of a window that are wanted.
 -- before = 1, key_hash = '\x00', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -136,7 +136,7 @@ WHERE item.id IN (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 11 of 16: The newest of a window that are wanted.
+-- _chosen, 11 of 17: The newest of a window that are wanted.
 -- before = 1, lane = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -148,7 +148,7 @@ WHERE item.lane_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 12 of 16: The newest of a window that are wanted.
+-- _chosen, 12 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, model = 'text', oldest = 1
 SELECT item.id
 FROM item
@@ -160,7 +160,7 @@ WHERE item.model_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 13 of 16: The newest of a window that are wanted.
+-- _chosen, 13 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, state = 'text'
 SELECT item.id
 FROM item
@@ -168,7 +168,7 @@ WHERE item.state = :state AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 14 of 16: The newest of a window that are wanted.
+-- _chosen, 14 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, state = 'text'
 SELECT item.id
 FROM item
@@ -180,7 +180,19 @@ WHERE item.state = :state AND item.id >= :oldest AND item.id < :before AND item.
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 15 of 16: The newest of a window that are wanted.
+-- _chosen, 15 of 17: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, queue = 'text'
+SELECT item.id
+FROM item
+WHERE item.target_id IN (
+    SELECT id
+    FROM target
+    WHERE queue = :queue
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 16 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, tenant = 'text'
 SELECT item.id
 FROM item
@@ -192,7 +204,7 @@ WHERE item.tenant_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 16 of 16: The newest of a window that are wanted.
+-- _chosen, 17 of 17: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item

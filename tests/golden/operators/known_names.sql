@@ -51,6 +51,22 @@ SELECT name
 FROM lane
 ORDER BY name;
 
+-- unknown_queue, 1 of 2: What is wrong with the name of a queue or a webhook; None when outcomes ever went there.
+-- name = 'text'
+SELECT EXISTS (
+    SELECT
+    FROM target
+    WHERE queue = :name
+);
+
+-- unknown_queue, 2 of 2: What is wrong with the name of a queue or a webhook; None when outcomes ever went there.
+-- shown = 1
+SELECT queue
+FROM target
+GROUP BY queue
+ORDER BY queue
+LIMIT :shown;
+
 -- unknown_run, 1 of 2: What is wrong with a run's name; None when it is one.
 -- name = 'text'
 SELECT EXISTS (

@@ -73,6 +73,14 @@ def test_the_delivered_come_again_with_the_same_id_in_the_next_generation(servic
     assert service.ledger.states("delivery") == ["delivered", "dead"]
 
 
+def test_the_delivered_of_one_queue_come_again_also_where_they_have_no_row(service: Service, replay: Replay) -> None:
+    service.answered(item("a", callback=callback()), item("b", callback=callback("copies")))
+    deliver()
+    assert replay("--delivered", "--queue", "copies") == 1
+    due = service.ledger.fetch_all("SELECT item_id FROM delivery WHERE state = 'due'")
+    assert due == [{"item_id": service.ledger.item("b")["id"]}]
+
+
 def test_what_is_under_way_is_left_alone(service: Service, replay: Replay) -> None:
     service.answered(*(item(key, callback=callback(ack=True)) for key in "abc"))
     for key, state in (("a", "due"), ("b", "sending"), ("c", "awaiting_ack")):
@@ -108,6 +116,9 @@ def test_an_acknowledgement_from_before_the_replay_is_none_for_what_was_sent_aft
         (("--lane", "default"), "ab"),
         (("--lane", "other"), "c"),
         (("--run", "r"), "b"),
+        (("--queue", "shop"), "ab"),
+        (("--queue", "copies", "--lane", "other"), "c"),
+        (("--queue", "copies", "--run", "r"), ""),
         (("--key", "a"), "a"),
         (("--since", "1h"), "bc"),
         (("--since", "2100-01-01"), ""),
@@ -120,7 +131,7 @@ def test_only_what_was_asked_for(service: Service, replay: Replay, words: tuple[
     service.configure(lanes={"other": {"max_wait": "0s"}})
     dead(service, "a")
     dead(service, "b", run="r")
-    dead(service, "c", lane="other")
+    dead(service, "c", lane="other", queue="copies")
     service.ledger.execute(
         "UPDATE outcome SET finished_at = now() - interval '2 hours' WHERE item_id = %s", service.ledger.item("a")["id"]
     )

@@ -183,6 +183,7 @@ def ask_delivering(connection: Connection) -> None:
     deliveries.free_lapsed(connection, {"default": 3}, 3, by_broker={}, limit=10)
     acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
     assert replay.count(connection, Replayed("dead")) == 0
+    assert replay.count(connection, Replayed("dead", queue="shop")) == 0
     replay.replay(connection, Replayed("dead"), after=0, until=9, limit=10)
     replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, until=9, limit=10)
 

@@ -91,6 +91,7 @@ def ask_operators(connection: Connection) -> None:
     known_names.unknown_lane(connection, "default", ())
     known_names.unknown_run(connection, "nobody's")
     known_names.unknown_tenant(connection, "nobody")
+    known_names.unknown_queue(connection, "nobody's")
     known_names.unknown_model(connection, "nobody's")
     known_names.unknown_batch(connection, 1)
     known_names.unknown_key(connection, "nobody has it", None)
@@ -187,6 +188,7 @@ def ask_item_list(connection: Connection) -> int:
         ItemFilter(enqueued_since=NOW, enqueued_before=NOW),
         ItemFilter(key="first plain"),
         ItemFilter(key_prefix="first"),
+        ItemFilter(queue="shop"),
         ItemFilter(batch_id=1),
         ItemFilter(delivery="dead"),
         ItemFilter(delivery="delivered"),

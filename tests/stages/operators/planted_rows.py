@@ -96,6 +96,7 @@ INSERT INTO failure (stage, what, since, until, why)
 INSERT INTO direct_pause (workspace, model_id, not_before, since, why)
     VALUES ('default', 1, now() + interval '1 d', now() - interval '1 h', '429 {_SAID}');
 INSERT INTO target (broker, queue) VALUES ('gone', 'shop-2');
+UPDATE item SET target_id = (SELECT id FROM target WHERE queue = 'shop-2') WHERE id = 3;
 INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
     SELECT 3, 1, id, 'dead', 12, 'OperationalError: {_SAID}' FROM target WHERE queue = 'shop-2';
 INSERT INTO relay (name, waiting, oldest_s, aside, aside_why, items, failing_since, failing_why)

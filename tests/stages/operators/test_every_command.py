@@ -183,18 +183,21 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "--delivery": tuple(DELIVERY.states),
     "--tenant": ("acme",),
     "--model": ("claude-haiku-5-5",),
+    "--queue": ("shop",),
 }
 """Options that name something, and what an error lists."""
 STATES = {"batches": tuple(BATCH.states)}
 """By command, what an error lists for `--state`; the others' are those of items."""
 CREATE = {("plan", "--run"), ("enqueue", "--run"), ("budget", "--run"), ("budget", "--tenant"), ("compare", "--model")}
 """A name that is new there is no mistake."""
+OF_WORKERS = {("health", "--queue")}
+"""Not a queue that outcomes go to, but one that a worker listens to."""
 MORE = {"enqueue": ["FILE"], "plan": ["FILE", "--offline"], "redo": ["--yes"], "cancel": ["--yes"]}
 ASKED = [
     (command, option)
     for command, options in OPTIONS.items()
-    for option in ("--lane", "--run", "--tenant", "--model", "--batch", "--state", "--problem", "--delivery")
-    if option in options and (command, option) not in CREATE
+    for option in ("--lane", "--run", "--tenant", "--model", "--batch", "--state", "--problem", "--delivery", "--queue")
+    if option in options and (command, option) not in CREATE | OF_WORKERS
 ]
 
 
@@ -220,6 +223,8 @@ def test_the_filters_that_are_tried_are_all_there_are() -> None:
         ("cancel", "--tenant"),
         ("items", "--model"),
         ("replay", "--lane"),
+        ("replay", "--queue"),
+        ("items", "--queue"),
     }
     assert named <= set(ASKED)
     assert len(ASKED) > 12

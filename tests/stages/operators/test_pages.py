@@ -195,10 +195,14 @@ def test_money_is_by_what_was_asked_with_a_bar_for_each_day(planted: Planted) ->
 
 def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Planted) -> None:
     text = text_of(planted.page("/deliveries"))
-    said = "default OperationalError: messages.0: … is no good, …, see … 1 all 2 of the lane"
+    said = "default OperationalError: messages.0: … is no good, …, see … 1"
     assert f"shop Overnight's own Redis {said} item 1" in text
     assert f"shop-2 gone {said} item 3" in text
-    assert "Replay all 2 of the lane…" in text_of(planted.page("/deliveries", "operator"))
+    assert re.findall(r'data-row="(\d+)"', planted.page("/items?delivery=dead&queue=shop-2")) == ["3"]
+    preview = text_of(planted.page("/act?name=replay&lane=default&queue=shop-2&delivery=dead", "operator"))
+    assert "1 dead delivery; nothing is paid again." in preview
+    said = text_of(planted.get("/items?queue=shops").text)
+    assert "no outcome goes to a queue or webhook 'shops': some go to shop, shop-2" in said
     assert "refused: messages.0: …" in text
 
 

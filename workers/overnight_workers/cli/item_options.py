@@ -24,6 +24,9 @@ ProblemName = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(help="Only those that ask this model.")]
 Delivery = Annotated[str | None, typer.Option(help=f"Only whose outcome's delivery is {', '.join(DELIVERY.states)}.")]
+Queue = Annotated[
+    str | None, typer.Option(help="Only whose outcome goes to this queue, or to the webhook of this name.")
+]
 Late = Annotated[bool, typer.Option("--late", help="Only what missed its deadline, or is late already.")]
 Newer = Annotated[str | None, typer.Option(help="Only what was accepted since then: '2h' ago, or 2026-11-23T18:00.")]
 Older = Annotated[str | None, typer.Option(help="Only what was accepted before then: older than '2h', or a time.")]

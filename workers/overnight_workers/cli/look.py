@@ -122,6 +122,7 @@ def items(
     problem: item_options.ProblemName = None,
     model: item_options.Model = None,
     delivery: item_options.Delivery = None,
+    queue: item_options.Queue = None,
     late: item_options.Late = False,
     newer: item_options.Newer = None,
     older: item_options.Older = None,
@@ -154,6 +155,7 @@ def items(
         problem=problem,
         model=model,
         delivery=delivery,
+        queue=queue,
         late=late,
         prefix=prefix,
     )

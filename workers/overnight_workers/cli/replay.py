@@ -20,6 +20,7 @@ def replay(
     lane: Annotated[str | None, typer.Option(help="Only this lane's.")] = None,
     run: Annotated[str | None, typer.Option(help="Only this run's.")] = None,
     key: Annotated[str | None, typer.Option(help="Only the item of this key.")] = None,
+    queue: item_options.Queue = None,
     since: Annotated[
         str | None, typer.Option(help="Only what finished since then: '2h' ago, or 2026-11-23T18:00.")
     ] = None,
@@ -36,11 +37,11 @@ def replay(
     from overnight_models.ledger.deliver import replay as ledger
     from overnight_workers.operators import acting, filters
 
-    filters.check(lane=lane, run=run, key=key)
+    filters.check(lane=lane, run=run, key=key, queue=queue)
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
-    wanted = ledger.Replayed(state=state, lane=lane, run=run, key=key, since=moment(since))
+    wanted = ledger.Replayed(state=state, lane=lane, run=run, key=key, since=moment(since), queue=queue)
     if delivered:
-        options = "--lane, --run, --key, --since"
+        options = "--lane, --run, --key, --queue, --since"
         item_options.require_one_of(wanted.is_everything, everything, "every outcome ever delivered", options)
     elif everything:
         raise PermanentError("--all belongs to --delivered: the dead ones are all taken, unless an option narrows it")

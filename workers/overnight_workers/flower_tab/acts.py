@@ -58,11 +58,11 @@ def _replayed(said: Said) -> Preview:
     state = wanted.delivery or "dead"
     if state not in ("dead", "delivered"):
         raise PermanentError(f"only dead and delivered deliveries are replayed, and not those that are {state}")
-    others = replace(wanted, lane=None, run=None, key=None, delivery=None, ids=None)
+    others = replace(wanted, lane=None, run=None, key=None, delivery=None, queue=None, ids=None)
     if not others.is_everything:
         raise PermanentError(
-            f"a replay is narrowed by lane, run, key and selection, and not by {', '.join(others.narrowed)}: select the"
-            " items, or leave that out"
+            f"a replay is narrowed by lane, run, key, queue and selection, and not by {', '.join(others.narrowed)}:"
+            " select the items, or leave that out"
         )
     return acting.preview_replay(
         Replayed(
@@ -71,6 +71,7 @@ def _replayed(said: Said) -> Preview:
             run=wanted.run,
             key=wanted.key,
             ids=wanted.ids,
+            queue=wanted.queue,
         )
     )
 

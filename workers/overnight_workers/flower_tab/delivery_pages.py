@@ -25,14 +25,14 @@ class DeliveriesPage(Page):
             lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
         )
         groups = grouped(dead)
-        of_lanes = Counter[str]()
+        of_queues = Counter[tuple[str, str]]()
         for group in groups:
-            of_lanes[group.lane] += group.n
+            of_queues[group.lane, group.queue] += group.n
         self.show(
             "deliveries.html",
             targets=listed,
             dead=groups,
-            of_lanes=of_lanes,
+            of_queues=of_queues,
             most=MOST_COUNTED,
             place=targets.place,
             is_all=sum(group.n for group in dead) < MOST_DEAD,

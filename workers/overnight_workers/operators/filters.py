@@ -15,7 +15,7 @@ from overnight_workers.settings import settings
 
 
 class UnknownName(PermanentError):
-    """A lane, run, tenant, model, batch, key, state or problem that isn't there; what there is instead is said."""
+    """A lane, run, tenant, model, batch, key, queue, state or problem that isn't there; it says what there is."""
 
 
 def check(
@@ -26,6 +26,7 @@ def check(
     model: str | None = None,
     batch: int | None = None,
     key: str | None = None,
+    queue: str | None = None,
     item_state: str | None = None,
     batch_states: Iterable[str] = (),
     delivery_state: str | None = None,
@@ -45,7 +46,7 @@ def check(
         *_not_one_of("state of a delivery", [delivery_state], DELIVERY.states),
         *_not_one_of("problem", [problem], problems),
     ]
-    if any(name is not None for name in (lane, run, tenant, model, batch, key)):
+    if any(name is not None for name in (lane, run, tenant, model, batch, key, queue)):
         with (ledger or database()).transaction() as connection:
             unknown = [
                 None if lane is None else known_names.unknown_lane(connection, lane, tuple(settings().lanes)),
@@ -54,6 +55,7 @@ def check(
                 None if model is None else known_names.unknown_model(connection, model),
                 None if batch is None else known_names.unknown_batch(connection, batch),
                 None if key is None else known_names.unknown_key(connection, key, lane),
+                None if queue is None else known_names.unknown_queue(connection, queue),
             ]
         faults += [fault for fault in unknown if fault is not None]
     if faults:

@@ -32,6 +32,7 @@ WORDS: Final = (
     "prefix",
     "batch",
     "delivery",
+    "queue",
     "late",
     "ids",
 )
@@ -131,6 +132,7 @@ def check(wanted: ItemFilter, ledger: Database | None = None) -> None:
         model=wanted.model,
         batch=wanted.batch_id,
         key=wanted.key,
+        queue=wanted.queue,
         item_state=wanted.state,
         delivery_state=wanted.delivery,
         problem=wanted.problem,

@@ -15,7 +15,9 @@ from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.ledger.run_items import NAMED, ORDER, items_of
 from overnight_models.states import DELIVERY
 
-_WITHOUT_ROW: Final = f"(SELECT item.id AS item_id, item.lane_id FROM {DELIVERED_WITHOUT_ROW}) AS delivery"
+_WITHOUT_ROW: Final = (
+    f"(SELECT item.id AS item_id, item.lane_id, item.target_id FROM {DELIVERED_WITHOUT_ROW}) AS delivery"
+)
 """Deliveries that are over and have no row, in the place of those that have."""
 
 
@@ -32,11 +34,13 @@ class Replayed:
     """Only what finished then or later."""
     ids: Sequence[int] | None = None
     """Only of these items, by their numbers."""
+    queue: str | None = None
+    """Where they go: a queue of whichever broker, or a webhook by its name."""
 
     @property
     def is_everything(self) -> bool:
         """Nothing narrows it down."""
-        return all(value is None for value in (self.lane, self.run, self.key, self.since, self.ids))
+        return all(value is None for value in (self.lane, self.run, self.key, self.since, self.ids, self.queue))
 
 
 def count(connection: Connection, wanted: Replayed) -> int:
@@ -121,6 +125,7 @@ def _chosen(wanted: Replayed, first: str = "", last: str = "") -> tuple[str, str
         "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
         "outcome.finished_at >= :since": wanted.since,
         "delivery.item_id = ANY(:chosen_ids)": wanted.ids,
+        "delivery.target_id IN (SELECT id FROM target WHERE queue = :queue)": wanted.queue,
     }
     chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
     joins = ""
@@ -130,6 +135,6 @@ def _chosen(wanted: Replayed, first: str = "", last: str = "") -> tuple[str, str
     elif wanted.run is not None:
         joins = f"JOIN {items_of(first=first, last=last)} ON item.id = delivery.item_id"
     joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
-    values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since")}
+    values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since", "queue")}
     values["chosen_ids"] = None if wanted.ids is None else list(wanted.ids)
     return chosen, joins, values | {"key_hash": None if wanted.key is None else key_hash(wanted.key)}

@@ -15,6 +15,8 @@ ANY_PROBLEM: Final = "any"
 """Every item that isn't ok."""
 OF_KEY: Final = "lane_id IN (SELECT id FROM lane) AND key_hash = :key_hash"
 """Of `item_key`: the newest items of a key, one a lane at most. The keys' index begins with the lane."""
+OF_QUEUE: Final = "(SELECT id FROM target WHERE queue = :queue)"
+"""Of `target`: a queue of this name at each broker that has one, or the webhook of this name."""
 _WITH_PROBLEM: Final = ", ".join(f"'{state}'" for state in (*sorted(ITEM.final - {"succeeded"}), "following"))
 _SAID: Final = ("key", "late")
 """Fields that aren't told to `where` as they are."""
@@ -41,6 +43,8 @@ class ItemFilter:
     batch_id: int | None = None
     delivery: str | None = None
     """The state of its delivery."""
+    queue: str | None = None
+    """Where its outcome goes: a queue of whichever broker, or a webhook by its name."""
     late: bool | None = None
     """True: only what missed its deadline, or is late already."""
     ids: tuple[int, ...] | None = None
@@ -99,6 +103,7 @@ class ItemFilter:
             "starts_with(request.key, :key_prefix)": self.key_prefix,
             "item.batch_id = :batch_id": self.batch_id,
             f"{state} = :delivery": self.delivery,
+            f"item.target_id IN {OF_QUEUE}": self.queue,
             "item.id = ANY(:ids)": self.ids,
             "item.deadline < coalesce(outcome.finished_at, now())": self.late or None,
         }

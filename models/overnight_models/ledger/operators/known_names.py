@@ -48,6 +48,16 @@ def unknown_batch(connection: Connection, batch_id: int) -> str | None:
     return f"there is no batch {batch_id}: `overnight batches` lists them"
 
 
+def unknown_queue(connection: Connection, name: str) -> str | None:
+    """What is wrong with the name of a queue or a webhook; None when outcomes ever went there."""
+    if fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM target WHERE queue = :name)", name=name):
+        return None
+    some = fetch_column(
+        connection, str, "SELECT queue FROM target GROUP BY queue ORDER BY queue LIMIT :shown", shown=2 * _SHOWN
+    )
+    return f"no outcome goes to a queue or webhook {name!r}: {'some go to ' + ', '.join(some) if some else 'none do'}"
+
+
 def unknown_key(connection: Connection, key: str, lane: str | None) -> str | None:
     """What is wrong with an item's key; None when an item of the lane, or of any, has it."""
     lanes = fetch_column(
