@@ -72,7 +72,7 @@ FAULTS = (
     "2: model: unknown model 'claude-haiku-55': did you mean claude-haiku-5-5",
     "3: max_token: there is no such option: did you mean max_tokens?",
     "4: lane: there is no lane 'nightly': the configuration has default",
-    "5: ask_above: it is 1 at most",
+    "5: ask_above: 120% is no share of a whole",
     "9: source.seperator: there is no such option: did you mean separator?",
     "10: source.types.price: a type is text, integer, decimal, decimal(2), boolean",
     '12: prompt: `when_longer = "cut"` needs `cut_column`: whose text may be shortened',
@@ -136,7 +136,7 @@ def test_faults_of_a_template_are_on_their_own_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "fault"),
     [
-        ('class = "none_such:Answer"', "output.class: none_such can't be imported: ModuleNotFoundError"),
+        ('class = "none_such:Answer"', "output.class: there is no module none_such: it was looked for"),
         ('class = "json:Answer"', "output.class: the module json has no Answer"),
         ('class = "json:JSONDecoder"', "output.class: json:JSONDecoder is no pydantic class"),
         ('class = "json"', "output.class: it is a module and a class in it, such as shop.answers:Description"),

@@ -30,6 +30,9 @@ def test_a_refusal_is_reported_and_never_asked_again_as_it_is(catalog: Enriched)
     assert [row["overnight_problem"] for row in catalog.published()].count("refused") == 1
     page = (catalog.directory / "shop.problems.html").read_text()
     assert "1 x refused" in page
+    assert "The model didn&#39;t want to answer." in page
+    assert "What to do:" in page
+    assert page.count("<pre>Describe ") == 1, "what was asked stands beside what came"
     assert (catalog.directory / "shop.problems.parquet").exists()
     assert catalog.plan()["send"] == 0
     assert catalog.plan(retry_failed=True)["send"] == 0

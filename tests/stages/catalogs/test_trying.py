@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from overnight_workers.catalogs import trying
 from overnight_workers.catalogs.compare import sides
@@ -13,6 +16,7 @@ from overnight_workers.catalogs.reading import read_catalog
 from overnight_workers.catalogs.recipe import recipe_of
 from overnight_workers.catalogs.trying import Chosen
 from overnight_workers.cli import app
+from overnight_workers.settings import settings
 from tests.driving import read_command
 from tests.stages.catalogs.conftest import Enriched, Rows, shop
 
@@ -89,15 +93,24 @@ def test_a_run_takes_tried_rows_for_nothing_and_publishes_them(catalog: Enriched
     assert "; 4 were asked before, for nothing now: $" in read_command(app, "runs", "show", run.name)
 
 
-def test_rows_are_tried_in_real_time_where_the_lane_may_and_a_batch_is_said_with_its_time(catalog: Enriched) -> None:
+def test_rows_are_tried_in_real_time_where_the_lane_may_and_a_batch_is_said_with_its_time(
+    catalog: Enriched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalog.write(shop(2))
     declared = read_catalog(catalog.directory / "shop.toml")
     assert not trying.in_real_time(declared, batch=False)
-    assert "in a batch, which may take 3 min as likely as not, " in (trying.batch_words(declared, 2))
+    assert trying.batch_words(declared, 2).startswith(
+        "in a batch, which takes nobody knows how long: none has ended yet"
+    )
+    with monkeypatch.context() as real:
+        # where Anthropic answers, public reports say something
+        for name, workspace in settings().workspaces.items():
+            real.setitem(settings().workspaces, name, replace(workspace, base_url="https://api.anthropic.com"))
+        assert "in a batch, which may take 3 min as likely as not, " in trying.batch_words(declared, 2)
     catalog.service.configure(lane={"road": "by_deadline", "max_wait": "1h"})
     assert trying.in_real_time(declared, batch=False)
     assert not trying.in_real_time(declared, batch=True)
-    assert "in a batch, which is sent within 1 h and may take 3 min " in trying.batch_words(declared, 2)
+    assert "in a batch, which is sent within 1 h and takes nobody knows how long" in trying.batch_words(declared, 2)
     with opened(declared, recipe_of(declared)) as source:
         items = trying.choose(declared, source, 2).items
     trying.send(declared, trying.urgent(items), trying.run_name(declared))
@@ -178,3 +191,31 @@ def test_two_models_that_answer_alike_are_no_difference_in_quality(catalog: Enri
     assert "no difference was seen in valid answers" in beside["sentence"]
     first, second = (Decimal(side["cost_a_row_usd"]) for side in document["sides"])
     assert second > first
+
+
+def test_a_small_batch_is_said_to_take_as_long_as_the_few_before_it(catalog: Enriched) -> None:
+    catalog.write(shop(4))
+    tried(catalog, 2)
+    said = trying.batch_words(catalog.read(), 2)
+    assert "may take as long as the 1 batch so far: " in said
+    assert "min" not in said.partition("so far: ")[2], (
+        "the sandbox takes seconds, whatever others report of the real API"
+    )
+
+
+def test_what_was_tried_costs_nothing_and_the_commands_say_why(catalog: Enriched) -> None:
+    catalog.write(shop(6))
+    tried(catalog, 6)
+    file = str(catalog.directory / "shop.toml")
+    assert "nothing, since all of them were asked before" in read_command(
+        app, "catalog", "try", file, "--rows", "6", "-y"
+    )
+    declared = catalog.read()
+    both = sides.models(declared, [declared.model, "claude-sonnet-5"])
+    with opened(declared, recipe_of(declared)) as source:
+        trying.choose_rows(source, 6)
+        items = [item for side in both for item in sides.asked(side, source).items.values()]
+    assert trying.send(declared, items, trying.compared_run_name(declared)).rejected == ()
+    catalog.service.finish()
+    said = read_command(app, "compare", file, "--models", f"{declared.model},claude-sonnet-5", "--rows", "6", "--yes")
+    assert said.count("nothing, since all of them were asked before") == 2

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 Kind = Literal["csv", "jsonl", "parquet", "excel", "sql"]
 
@@ -31,6 +31,22 @@ def _share(given: object) -> object:
         return float(percent[1]) / 100
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise ValueError('it is a share, such as 0.05 or "5%"')
+    return given
+
+
+def _in_all(share: float) -> float:
+    """Raises ValueError outside of 0 to 1."""
+    if not 0 <= share <= 1:
+        meant = f'; did you mean "{share:g}%"?' if 1 < share <= 100 else ""
+        raise ValueError(f'{share:.0%} is no share of a whole: it is from 0 to 1, such as 0.05 or "5%"{meant}')
+    return share
+
+
+def _publish(given: object) -> object:
+    if given not in ("as_they_come", "complete") and not isinstance(given, (dict, BaseModel)):
+        raise ValueError(
+            'it is "complete", "as_they_come" or {valid = 0.99}, the share of valid answers that is enough'
+        )
     return given
 
 
@@ -58,7 +74,7 @@ def _type(given: str) -> str:
     return given
 
 
-Share = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str), AfterValidator(_in_all)]
 Dollars = Annotated[Decimal, BeforeValidator(_dollars)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts, json_schema_input_type=str | tuple[str, ...])]
 ColumnType = Annotated[str, BeforeValidator(_type)]
@@ -104,7 +120,7 @@ class DeclaredSource(Part):
             return self.kind
         if self.query is not None:
             return "sql"
-        kind = _kind_of(self.path or "")
+        kind = kind_of(self.path or "")
         assert kind is not None, "validated"
         return kind
 
@@ -116,7 +132,7 @@ class DeclaredSource(Part):
             raise ValueError("a `query` needs either `url` or `url_variable`: the database that it asks")
         if self.query is not None and self.kind not in (None, "sql"):
             raise ValueError(f"a `query` is of kind sql, not {self.kind}")
-        if self.path is not None and self.kind is None and _kind_of(self.path) is None:
+        if self.path is not None and self.kind is None and kind_of(self.path) is None:
             raise ValueError(f"the name {self.path!r} doesn't say what it is: add `kind`")
         for option, kinds in _OPTIONS_OF.items():
             if getattr(self, option) is not None and self.what not in kinds:
@@ -135,7 +151,8 @@ _OPTIONS_OF: Final = {
 }
 
 
-def _kind_of(path: str) -> Kind | None:
+def kind_of(path: str) -> Kind | None:
+    """What a file of rows is, by the end of its name; None where that doesn't say it."""
     name = path.lower()
     for end in PACKED:
         name = name.removesuffix(end)
@@ -312,7 +329,7 @@ class Catalog(Part):
     """Who gets the report of each run."""
     caps: Caps = Caps()
     pilot: Pilot = Pilot()
-    publish: Literal["as_they_come", "complete"] | Valid = "complete"
+    publish: Annotated[Literal["as_they_come", "complete"] | Valid, BeforeValidator(_publish)] = "complete"
     """When readers see answers: as they come, when the run is complete, or when a share of them is valid."""
     ask_above: Share = 0.2
     """A scheduled run that would send a larger share of the rows waits for `overnight runs approve`."""

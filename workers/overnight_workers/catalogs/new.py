@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from overnight_workers.catalogs import cells
-from overnight_workers.catalogs.declaration import NAME, DeclaredSource
+from overnight_workers.catalogs.declaration import KINDS, NAME, DeclaredSource, kind_of
+from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sources import dialect, files, opening
 
@@ -52,6 +53,16 @@ def source_of(
     data: str, *, encoding: str | None, separator: str | None, skip_lines: int | None = None
 ) -> tuple[DeclaredSource, tuple[str, ...]]:
     """The declaration of a file or URL, and its doubts. A path begins from the current directory. Raises BadSource."""
+    if kind_of(data) is None:
+        place = Path(data)
+        what = (
+            "is a directory"
+            if place.is_dir()
+            else "doesn't say by its name what it is"
+            if place.exists()
+            else "isn't there"
+        )
+        raise BadSource([f"{data} {what}: name a file of rows that ends in {', '.join(KINDS)}"])
     plain = DeclaredSource(path=data, skip_lines=skip_lines)
     if plain.what == "jsonl":
         return plain.model_copy(update={"encoding": encoding}), ()

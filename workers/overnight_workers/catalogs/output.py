@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -107,8 +108,31 @@ def _class(named: str, directory: Path) -> type[BaseModel]:
             loaded = getattr(loaded, part)
     except AttributeError as error:
         raise ValueError(f"the module {module_name} has no {name}") from error
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if module_name != missing and not module_name.startswith(f"{missing}."):
+            raise ValueError(_own_fault(module_name, error)) from error
+        searched = ", ".join(dict.fromkeys((str(directory.resolve()), str(Path.cwd()))))
+        raise ValueError(
+            f"there is no module {missing}: it was looked for among what is installed, then in {searched}. Install it"
+            f" here, or begin the command in the directory that has {missing.replace('.', '/')}"
+        ) from error
     except Exception as error:  # a module of somebody else's may raise anything when it is imported
-        raise ValueError(f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
+        raise ValueError(_own_fault(module_name, error)) from error
     if not (isinstance(loaded, type) and issubclass(loaded, BaseModel)):
         raise ValueError(f"{named} is no pydantic class")
     return loaded
+
+
+def _own_fault(module_name: str, error: Exception) -> str:
+    """What a module says when it is imported, and where."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    # the first are of this file
+    at = (
+        f" ({frames[-1].filename}, line {frames[-1].lineno})"
+        if len(frames) > 1 and frames[-1].filename != __file__
+        else ""
+    )
+    if isinstance(error, SyntaxError):
+        at = ""  # says so itself
+    return f"{module_name} was found, and can't be imported: {type(error).__name__}: {error}{at}"

@@ -24,6 +24,7 @@ from overnight_workers.catalogs.declaration import (
 from overnight_workers.catalogs.faults import BadCatalog
 from overnight_workers.catalogs.lines import Path as Place
 from overnight_workers.catalogs.lines import lines_of
+from overnight_workers.catalogs.misnamed import why_no_catalog
 from overnight_workers.catalogs.parts import Faults, Parts
 from overnight_workers.configuration.reading import near
 
@@ -63,7 +64,9 @@ def _read(path: Path, text: str, *, look: bool) -> Catalog:
 
 
 def text_of(path: Path) -> str:
-    """A catalog file's text. Raises BadCatalog."""
+    """A catalog file's text. Raises BadCatalog, also for what is no catalog file, with what to type."""
+    if (why := why_no_catalog(path)) is not None:
+        raise BadCatalog(str(path), [why])
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -6,11 +6,13 @@ They are ordinary items under the keys that a run uses, so that a run has their 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -18,7 +20,7 @@ from overnight_models.ledger import answer, documents
 from overnight_models.ledger.documents import ItemRow
 from overnight_models.ledger.money import history
 from overnight_models.ledger.operators import item_views
-from overnight_models.quantities import spoken
+from overnight_models.quantities import several, spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import Confirmation, Item, Overnight
@@ -34,6 +36,7 @@ from overnight_workers.roads.turnaround import SURE, Turnarounds
 from overnight_workers.settings import settings
 
 _CONFIRM_S: Final = 60.0
+_ANTHROPIC: Final = "https://api.anthropic.com"
 _SOON_S: Final = 30.0
 """A deadline that no batch meets."""
 
@@ -157,15 +160,40 @@ def urgent(items: Sequence[Item]) -> list[Item]:
 
 
 def batch_words(catalog: Catalog, items: int) -> str:
-    """How long a batch of so many rows may take, for a person who waits."""
+    """How long a batch of so many rows may take, for a person who waits: packed as its lane does, then as others."""
+    lane = settings().lane(catalog.lane)
     with process.database().transaction() as connection:
-        times = Turnarounds(history.turnarounds(connection), items)
+        past = history.turnarounds(connection)
+    times = Turnarounds(past, items)
+    packed_s = 0.0 if items >= lane.max_items else lane.max_wait
+    sent = f"is sent within {spoken(packed_s)} and " if packed_s >= 1.0 else ""
+    if times.is_learned:
+        half, sure = (times.sure_s(items, confidence) for confidence in (0.5, SURE))
+        surely = "" if math.isinf(sure) else f", {spoken(sure)} in 95 of 100 cases"
+        likely = "longer than any before it" if math.isinf(half) else f"{spoken(half)} as likely as not"
+        return f"in a batch, which {sent}may take {likely}{surely} ({times.basis})"
+    if past:
+        took = sorted(batch.took_s for batch in past)
+        between = spoken(took[0]) if took[0] == took[-1] else f"{spoken(took[0])} to {spoken(took[-1])}"
+        so_far = several(len(past), "batch", "batches")
+        return f"in a batch, which {sent}may take as long as the {so_far} so far: {between}"
+    if not _is_anthropics(settings().workspaces[lane.workspace].base_url):
+        return (
+            f"in a batch, which {sent}takes nobody knows how long: none has ended yet at the API of this installation"
+        )
     half, sure = (times.sure_s(items, confidence) for confidence in (0.5, SURE))
-    surely = "" if math.isinf(sure) else f", {spoken(sure)} in 95 of 100 cases"
-    likely = "longer than any before it" if math.isinf(half) else f"{spoken(half)} as likely as not"
-    longest = settings().lane(catalog.lane).max_wait
-    sent = f"is sent within {spoken(longest)} and " if longest >= 1.0 else ""
-    return f"in a batch, which {sent}may take {likely}{surely} ({times.basis})"
+    return (
+        f"in a batch, which {sent}may take {spoken(half)} as likely as not, {spoken(sure)} in 95 of 100 cases"
+        f" ({times.basis})"
+    )
+
+
+def _is_anthropics(base_url: str | None) -> bool:
+    """Whether public reports about batches are about the API at this address."""
+    return (
+        urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or _ANTHROPIC).hostname
+        == urlsplit(_ANTHROPIC).hostname
+    )
 
 
 def send(catalog: Catalog, items: Sequence[Item], run: str) -> Confirmation:

@@ -40,10 +40,17 @@ def new(
     """
     from overnight_workers.catalogs import new as making
 
+    if data.endswith(".toml"):
+        raise PermanentError(
+            f"{data} is a catalog file, and no data: `overnight catalog show {data}` shows how it is read"
+        )
     stem = Path(data.rstrip("/").rpartition("/")[2]).name.partition(".")[0]
     file = to or _free_file(_name(stem))
     if file.exists():
-        raise PermanentError(f"{file} is there already: say --to FILE, or remove it")
+        raise PermanentError(
+            f"{file} is there already: `overnight catalog show {file}` shows how it is read."
+            " Say --to FILE for another, or remove it"
+        )
     separator = "\t" if separator == "tab" else separator
     source, doubts = making.source_of(data, encoding=encoding, separator=separator, skip_lines=skip_lines)
     looked = making.look(source, doubts, rows=rows)

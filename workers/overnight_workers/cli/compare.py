@@ -111,7 +111,10 @@ def _sides(catalog: Catalog, models: str | None, prompts: str | None) -> Sequenc
     from overnight_workers.catalogs.compare import sides
 
     if (models is None) == (prompts is None):
-        raise PermanentError("say either --models A,B or --prompts A,B")
+        raise PermanentError(
+            f"say what is compared: --models {catalog.model},ANOTHER,"
+            " or --prompts prompt,NAME with a [prompts.NAME] in the file"
+        )
     names = [name.strip() for name in (models or prompts or "").split(",") if name.strip()]
     return sides.models(catalog, names) if models is not None else sides.prompts(catalog, names)
 

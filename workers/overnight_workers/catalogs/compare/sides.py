@@ -73,7 +73,7 @@ def prompts(catalog: Catalog, names: Sequence[str]) -> list[Side]:
 
 def _distinct(names: Sequence[str], what: str) -> None:
     if len(names) < 2 or len(set(names)) < len(names):
-        raise PermanentError(f"name two or more different {what}, with commas between them")
+        raise PermanentError(f"--{what} has two or more different names, with commas between them: --{what} A,B")
 
 
 def _changed(catalog: Catalog, part: dict[str, object]) -> Catalog:

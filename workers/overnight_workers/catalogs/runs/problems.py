@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from overnight_workers import on_disk
+from overnight_models import exact_json
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.bodies.encryption import NoKey
+from overnight_workers import on_disk, process
+from overnight_workers.catalogs import trying
 from overnight_workers.catalogs.cells import one_file
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report.document import Cause
+from overnight_workers.catalogs.runs.causes import PLAIN, Plain
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks import Answered
 
@@ -45,6 +51,15 @@ class Group:
     """The sentence that they have in common, without what differs from row to row."""
     rows: int = 0
     examples: list[dict[str, str]] = field(default_factory=list)
+    items: list[int | None] = field(default_factory=list)
+    """Of the examples."""
+    prompts: list[str] = field(default_factory=list)
+    """Of the examples; empty where nothing was sent, or it isn't kept."""
+
+    @property
+    def plain(self) -> Plain | None:
+        """What the cause means, and what to do."""
+        return PLAIN.get(self.cause)
 
 
 def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]) -> list[Cause]:
@@ -61,6 +76,7 @@ def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]
             html.unlink(missing_ok=True)
             return []
         on_disk.put(table, lambda aside: _write_table(lines, aside))
+        _read_prompts(groups)
         total = sum(group.rows for group in groups)
         page.write(html, "problems", run=run_name, total=total, groups=groups, table=table.name)
     return [Cause(group.cause, group.said, group.rows, group.examples) for group in groups]
@@ -80,7 +96,20 @@ def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
                 shown = answer[:_SHOWN] + (" …" if len(answer) > _SHOWN else "")
                 name = ", ".join(answered.key) + (f" ({answered.variant})" if answered.variant else "")
                 group.examples.append({"key": name, "detail": str(row["detail"]), "answer": shown})
+                group.items.append(answered.item_id)
     return sorted(groups.values(), key=lambda group: -group.rows)
+
+
+def _read_prompts(groups: list[Group]) -> None:
+    """What was asked of the examples; without it where a key isn't there, or it can't be read."""
+    ids = [item_id for group in groups for item_id in group.items if item_id is not None]
+    texts: Mapping[int, bytes] = {}
+    with suppress(NoKey), process.database().transaction() as connection:
+        texts = prefixes.read_asked(connection, ids).texts
+    for group in groups:
+        asked = [texts.get(item_id or 0) for item_id in group.items]
+        prompts = ["" if text is None else trying.asked(exact_json.loads(text)) for text in asked]
+        group.prompts = [prompt[:_SHOWN] + (" …" if len(prompt) > _SHOWN else "") for prompt in prompts]
 
 
 def _row(answered: Answered, number: int) -> dict[str, object]:

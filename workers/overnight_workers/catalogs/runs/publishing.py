@@ -143,7 +143,7 @@ def answered(taken: TakenRun, learned: Learned | None = None, *, only_problems: 
             came_ = came(bool(row.ok), row.problem)
             learned.add(entry, sent, came_)
             key = tuple(orjson.loads(row.cells or "[]"))
-            yield Answered(key, variant, sent.hex(), row.problem, _outcome(row), came_ is Came.FAILED)
+            yield Answered(key, variant, sent.hex(), row.problem, _outcome(row), came_ is Came.FAILED, None, row.id)
     with process.database().transaction() as connection:
         unsent = answers.unsent(connection, taken.run.id)
     for given in unsent:

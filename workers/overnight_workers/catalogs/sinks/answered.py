@@ -47,6 +47,8 @@ class Answered:
     may_do_better: bool = False
     """It failed in a way that another try may not: an older answer stays where there is one."""
     detail: str | None = None
+    item_id: int | None = None
+    """Of the item that it became; None when it became none."""
 
 
 @dataclass(frozen=True)
