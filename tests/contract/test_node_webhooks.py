@@ -83,6 +83,18 @@ def test_what_is_signed_by_one_of_its_secrets_is_taken(endpoint: Endpoint, secre
     assert [endpoint.said()["outcome"]["key"] for _ in range(2)] == ["Grüße", "Grüße"]
 
 
+def test_headers_of_a_fetch_request_are_read_too() -> None:
+    """An object of their own, without the keys of a plain one."""
+    body = write_body([outcome("a")], at=datetime.now(UTC)).decode()
+    script = f"""
+        import {{ verify }} from {json.dumps(SHOP.with_name("overnight.mjs").as_uri())};
+        const [headers, body, secret] = {json.dumps([signed(body.encode(), SECRETS[0]), body, SECRETS[0]])};
+        console.log(verify(new Headers(headers), body, [secret]).data.length);
+    """
+    command = ["node", "--input-type=module", "--eval", script]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=True).stdout == b"1\n"
+
+
 def test_what_it_did_not_take_it_names_and_only_that_comes_again(endpoint: Endpoint) -> None:
     body = write_body([outcome("a"), outcome("b", ok=False, problem="refused")], at=datetime.now(UTC))
     status, answer = endpoint.post(signed(body, SECRETS[0]), body)

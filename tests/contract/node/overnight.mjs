@@ -134,9 +134,10 @@ export async function claimed(outcome) {
 
 // --- webhooks --------------------------------------------------------------------------------------------------------
 
-/** A webhook's body, read, if it is signed by one of the secrets, just now; else an Error. Headers as Node has them. */
+/** A webhook's body, read, if it is signed by one of the secrets, just now; else an Error. Headers as Node or `fetch` has them. */
 export function verify(headers, body, secrets, now = Date.now() / 1000) {
-  const { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": given } = headers;
+  const named = (name) => (headers instanceof Headers ? headers.get(name) : headers[name]);
+  const [id, timestamp, given] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(named);
   if (!id || !/^\d{1,12}$/.test(timestamp) || !given) throw new Error("no webhook");
   if (Math.abs(now - Number(timestamp)) > 300) throw new Error("of another time");
   const signed = secrets.map((secret) => {
