@@ -116,7 +116,9 @@ JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
-LEFT JOIN redo ON redo.item_id = item.id;
+LEFT JOIN redo ON redo.item_id = item.id
+-- said of each table, since that isn't passed on: else every partition is planned for, and locked
+WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids);
 
 -- taken: The broker took them, and nobody has to answer.
 -- ids = '{1}'

@@ -130,6 +130,8 @@ def take(
         )
         SELECT {COLUMNS}, claimed.tries, claimed.generation, {CALLBACK} AS callback
         FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
+        -- said of each table, since that isn't passed on: else every partition is planned for, and locked
+        WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids)
         """,
         ids=list(due_at),
         lease_s=lease_s,

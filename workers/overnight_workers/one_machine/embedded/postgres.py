@@ -30,7 +30,7 @@ _NEW_CLUSTER_BYTES: Final = 80_000_000
 """Files of an empty cluster with our tables, and two of its write-ahead log."""
 
 MAX_LOCKS: Final = "1024"
-"""A statement locks each partition that it may read, and their indexes: a claim takes some thirty for each."""
+"""A statement locks each partition that it may read, and their indexes: a claim takes fifteen for each."""
 
 # For two cores and a database that shares the machine. Whoever needs other values needs a server of his own.
 _SETTINGS: Final = {
