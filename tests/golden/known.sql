@@ -31,7 +31,8 @@ WHERE lane_id = :lane_id AND key_hash = ANY(:hashes);
 UPDATE item_key
 SET content_hash = told.content
 FROM unnest(CAST(:hashes AS bytea[]), CAST(:contents AS bytea[])) AS told(key_hash, content)
-WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash;
+WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash
+    AND item_key.key_hash = ANY(CAST(:hashes AS bytea[]));
 
 -- _there
 -- hashes = '{\x00}', lane_id = 1

@@ -345,13 +345,17 @@ def _successor(item: NewItem, row: _There) -> NewItem:
 
 
 def _point_to(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:
-    """Keys stand for these contents from now on."""
+    """Keys stand for these contents from now on.
+
+    By both conditions: in a lane that statistics don't know yet Postgres would read all its keys for the join.
+    """
     execute(
         connection,
         """
         UPDATE item_key SET content_hash = told.content
         FROM unnest(CAST(:hashes AS bytea[]), CAST(:contents AS bytea[])) AS told (key_hash, content)
         WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash
+          AND item_key.key_hash = ANY(CAST(:hashes AS bytea[]))
         """,
         lane_id=lane_id,
         hashes=[item.key_hash for item in items],
