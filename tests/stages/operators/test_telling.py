@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from overnight_models import routes
 from overnight_producers import verify
 from overnight_workers import process
 from overnight_workers.operators.watch import watch
+from overnight_workers.stages import pulse
 from tests.driving import Service
 from tests.endpoints import SECRET, Reply, listening
 
@@ -52,7 +54,9 @@ def told(place: Path) -> list[tuple[list[str], list[str]]]:
 def pause(service: Service, *lanes: str) -> None:
     """An alarm for each."""
     for lane in lanes:
-        service.ledger.execute(f"INSERT INTO lane (name, paused_at, paused_reason) VALUES ('{lane}', now(), 'why')")
+        service.ledger.execute(
+            f"INSERT INTO lane (name, paused_at, paused_reason) VALUES ('{lane}', now() - interval '3 d', 'why')"
+        )
 
 
 def test_an_alarm_is_told_once_when_it_begins_and_once_when_it_is_over(service: Service, place: Path) -> None:
@@ -67,6 +71,16 @@ def test_an_alarm_is_told_once_when_it_begins_and_once_when_it_is_over(service: 
     look(service)
     look(service)
     assert told(place) == [([], ["lane paused"])]
+
+
+def test_nobody_is_told_what_an_error_quoted(service: Service, place: Path) -> None:
+    pulse.failed(routes.PACK, ValueError("messages.0: 'pl4nt3d words' are no number"), about="lane a")
+    look(service)
+    (line,) = (place / "told.jsonl").read_text().splitlines()
+    (text,) = [alarm["text"] for alarm in json.loads(line)["alarms"] if alarm["alarm"] == "stage failing"]
+    assert text.endswith("last: lane a: ValueError: messages.0: … are no number")
+    with redis.Redis.from_url(service.redis_url) as client:
+        assert b"pl4nt3d words" in client.get(routes.WATCH_KEY), "whoever runs a command sees it whole"
 
 
 def test_a_command_that_fails_is_run_again_at_the_next_look(

@@ -11,9 +11,9 @@ from overnight_models.ledger.operators import lanes
 from overnight_models.ledger.workspaces import workspaces
 from overnight_workers import process
 from overnight_workers.configuration import showing
-from overnight_workers.flower_tab.for_everybody import paused_reason
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.operators import lane_policies
+from overnight_workers.operators.for_everybody import paused_reason
 from overnight_workers.operators.lane_policies import HostPolicy
 from overnight_workers.settings import Lane, settings
 

@@ -16,7 +16,7 @@ from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import actions
 from overnight_workers import process
-from overnight_workers.flower_tab.for_everybody import for_everybody
+from overnight_workers.operators.for_everybody import for_everybody
 from overnight_workers.operators.snapshot import Look, take_snapshot
 from overnight_workers.telemetry import logs
 

@@ -118,7 +118,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "deliveries dead": Kind(
         "a callback's queue turned them down, its broker was away for too long, or the callback never acknowledged",
         "keeps them; a late acknowledgement still counts",
-        "mend what their `error` says, then `overnight replay` (by `--lane`, `--run`, `--key`, `--since`)",
+        "mend what their `error` says, then `overnight replay` (by `--queue`, `--lane`, `--run`, `--key`, `--since`)",
     ),
     "broker away": Kind(
         "a product's broker doesn't answer, takes no writes or no password, or isn't in the configuration",

@@ -19,8 +19,9 @@ from overnight_models.errors import OvernightError
 from overnight_workers import process
 from overnight_workers.held import held
 from overnight_workers.operators import telling, words, workers
-from overnight_workers.operators.redis_look import Watch
-from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.operators.for_everybody import for_everybody
+from overnight_workers.operators.redis_look import Watch, WatchedAlarm
+from overnight_workers.operators.snapshot import Snapshot, take_snapshot
 from overnight_workers.settings import settings
 from overnight_workers.telemetry import logs
 
@@ -49,23 +50,28 @@ def watch() -> None:
     last.at = time.monotonic()
     try:
         client = process.redis_client()
-        seen = _seen(client)
+        snapshot = take_snapshot(process.database(), client)
+        seen = _seen(snapshot)
         client.set(routes.WATCH_KEY, orjson.dumps(seen), ex=_KEPT_S)
         about = {"host": seen["host"], "deployment": seen["deployment"]}
-        telling.tell(client, settings().alarms, settings().webhooks, seen["alarms"], about)
+        # what is told ends in others' systems: without what an error may quote of a request
+        telling.tell(client, settings().alarms, settings().webhooks, _alarms(for_everybody(snapshot)), about)
         workers.forget_gone(client)
     except (redis.RedisError, OvernightError) as error:
         log.warning("nothing seen", why=str(error))
 
 
-def _seen(client: redis.Redis) -> Watch:
-    snapshot = take_snapshot(process.database(), client)
-    alarms = snapshot.alarms(settings())
+def _seen(snapshot: Snapshot) -> Watch:
     return {
         "host": socket.gethostname(),
         "deployment": str(process.deployment()),
-        "alarms": [
-            {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do} for alarm in alarms
-        ],
+        "alarms": _alarms(snapshot),
         "relays": {relay.name: words.of_relay(relay) for relay in snapshot.troubles.relays},
     }
+
+
+def _alarms(snapshot: Snapshot) -> list[WatchedAlarm]:
+    return [
+        {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do}
+        for alarm in snapshot.alarms(settings())
+    ]

@@ -16,7 +16,7 @@ ALIKE: Final = "everything is rejected alike: "
 
 
 def for_everybody(seen: Snapshot) -> Snapshot:
-    """The same, for pages, JSON and metrics."""
+    """The same, for pages, JSON, metrics, and whoever is told of alarms."""
     troubles = seen.troubles
     return replace(
         seen,
