@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import redis
@@ -16,7 +17,18 @@ from overnight_models.wire.redis_place import RedisPlace
 
 
 class _DialsAgain:
-    """A connection that ends when its server takes no writes: see `redis_client`."""
+    """A connection that ends when its server takes no writes: see `redis_client`. A cancellation isn't lost on it."""
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """Send a command."""
+        task = asyncio.current_task()
+        canceled = 0 if task is None else task.cancelling()
+        await super().send_packed_command(*args, **options)  # type: ignore[misc]
+        if task is not None and task.cancelling() > canceled:
+            # redis-py sends within `asyncio.wait_for`, and that of Python 3.11 forgets a cancellation which comes when
+            # all is sent: the caller would wait for its answer all the same
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            raise asyncio.CancelledError
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         """The next answer. Raises TakesNoWrites."""

@@ -273,6 +273,23 @@ def test_a_canceled_wait_leaves_no_connection_waiting_and_no_list_behind(service
     asyncio.run(calling())
 
 
+def test_a_question_that_is_canceled_at_any_moment_ends(redis_url: str) -> None:
+    """Nobody answers it: a cancellation that got lost would leave it waiting for twelve seconds."""
+
+    async def asking() -> None:
+        async with AsyncOvernight(redis_url) as overnight:
+            await overnight.enqueue(params())
+            for turns in range(30):
+                asked = asyncio.create_task(overnight.outcome(key="nobody's"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                asked.cancel()
+                await asyncio.wait({asked}, timeout=3)
+                assert asked.cancelled(), f"after {turns} turns of the loop"
+
+    asyncio.run(asking())
+
+
 @asynccontextmanager
 async def frozen() -> AsyncIterator[str]:
     """The URL of a Redis that takes connections and never answers."""
