@@ -34,7 +34,7 @@ def test_a_side_that_is_surely_worse_is_said_to_be() -> None:
 
     (beside,) = comparison.beside
     assert beside.quality.value == pytest.approx(-0.2)
-    assert "it is worse by 20.0 points of valid answers" in beside.sentence
+    assert "it is worse by 20.0 points of valid answers (14." in beside.sentence
     assert "saves about $500.00 for all 1,000,000 rows" in beside.sentence
     assert beside.test.method == "exact McNemar"
 

@@ -6,8 +6,10 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import orjson
 import pytest
 
 from overnight_models.ledger.catalogs.runs import Run
@@ -106,10 +108,21 @@ def test_a_sink_that_is_lost_or_another_one_gets_every_row_again_for_nothing(cat
 
     assert run.state == "asking"
     assert str(run.reason).startswith("nothing is in its sink, so all rows go there, for nothing")
+    lost = orjson.loads(run.plan or "{}")["reasons"]["lost"]
+    assert (lost["rows"], lost["words"], lost["usd"]) == (25, "not in the sink any more", "0")
     advancing.approve(run.id)
     assert catalog.finish(run).state == "complete"
     assert (len(catalog.published()), catalog.sent) == (25, 25)
     assert catalog.plan()["send"] == 0
+
+
+def test_a_prompt_that_changed_too_is_what_a_lost_sink_asks_about(catalog: Enriched) -> None:
+    catalog.write(shop(3))
+    assert catalog.run().state == "complete"
+    catalog.declare(prompt="Describe {{ name }} once more", sink="other.csv")
+    run = catalog.run()
+    assert (run.state, catalog.sent) == ("asking", 3)
+    assert str(run.reason).startswith("prompt changed: 3 rows, about $")
 
 
 def test_of_a_lost_sink_only_what_is_in_the_new_one_is_remembered(catalog: Enriched) -> None:
@@ -137,6 +150,21 @@ def test_a_database_that_is_away_when_the_source_is_read_is_waited_for(catalog: 
     file.write_text(good.replace('path = "in.csv"', away))
     with pytest.raises(BadCatalog, match=r"shop\.toml:6: source: the query fails at 127\.0\.0\.1: "):
         catalog.read()
+
+
+def test_many_that_begin_at_once_leave_each_other_their_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def used(number: int) -> str:
+        with scratches.scratch() as directory:
+            (directory / "rows").write_text(str(number))
+            return (directory / "rows").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(used, range(200))) == [str(number) for number in range(200)]
+    assert list(tmp_path.iterdir()) == []
 
 
 def _killed_with_rows_on_disk(place: str) -> None:

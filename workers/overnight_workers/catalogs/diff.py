@@ -34,6 +34,8 @@ class Reason(IntEnum):
     """Its answer was of no use, and is by now: it is taken, and costs nothing."""
     ANSWERED = 9
     """What would be sent was asked already, by a try, a comparison, or a run that was stopped: it costs nothing."""
+    LOST = 10
+    """It was in the sink, and nothing is there now; where its answer is still kept, it costs nothing."""
     LEFT = 20
     """It was sent by an older recipe, and only new and changed rows are wanted."""
     USELESS = 21
@@ -61,6 +63,7 @@ _WORDS: Final = {
     Reason.FAILED: "failed last time",
     Reason.VALID: "answered before, and valid by now",
     Reason.ANSWERED: "asked before: tried, compared, or by a stopped run",
+    Reason.LOST: "not in the sink any more",
     Reason.LEFT: "left with their older prompt",
     Reason.USELESS: "without a useful answer last time",
     Reason.REFUSED: "refused last time",
@@ -92,6 +95,8 @@ class Wanted:
     answered: Entries | None = None
     """Rows that were asked without the memory's knowledge, with half the hash of what was sent: OK where a run takes
     what came, FAILED where it asks again."""
+    is_lost: bool = False
+    """Nothing is in the sink, so that unchanged rows are wanted too."""
     new_only: bool = False
     """Rows that an older recipe sent stay as they are."""
     is_partial: bool = False
@@ -260,7 +265,7 @@ def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
 
 def _judged(wanted: Wanted) -> str:
     """The reason of a row, in SQL."""
-    recipe = f"{Reason.LEFT}" if wanted.new_only else "recipe.reason"
+    recipe = f"{Reason.LEFT}" if wanted.new_only and not wanted.is_lost else "recipe.reason"
     judged = f"""
         CASE WHEN memory.n IS NULL THEN {Reason.NEW}
              WHEN recipe.is_comparable AND memory.input <> seen.input THEN {Reason.ROW}
@@ -278,6 +283,8 @@ def _judged(wanted: Wanted) -> str:
 
 def _of_state(wanted: Wanted) -> str:
     """The reason of a row that would be sent as it was last time, in SQL: by what came of it."""
+    if wanted.is_lost and not wanted.retry_failed:
+        return f"{Reason.LOST}"
     again = (Came.FAILED, Came.USELESS) if wanted.retry_failed else (Came.FAILED,)
     return f"""
         CASE WHEN memory.state IN ({", ".join(str(int(state)) for state in again)}) THEN {Reason.FAILED}

@@ -30,11 +30,15 @@ def scratch() -> Iterator[Path]:
 
 
 def _made() -> tuple[Path, int]:
+    """A new directory, locked. Another process may take it for one that was left, until it is locked: then the next."""
     while True:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if directory.exists():  # nobody took it for one that was left, before it was locked
+        if directory.exists():
             return directory, lock
         os.close(lock)
 

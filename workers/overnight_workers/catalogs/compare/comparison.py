@@ -207,7 +207,9 @@ def _quality(side: Beside) -> str:
     points = f"{side.quality.low * 100:+.1f} to {side.quality.high * 100:+.1f} points of {side.measure} answers"
     if side.adjusted_p < _LEVEL and side.quality.decided:
         word = "better" if side.quality.value > 0 else "worse"
-        return f"it is {word} by {abs(side.quality.value) * 100:.1f} points of {side.measure} answers ({points})"
+        low, high = sorted((abs(side.quality.low), abs(side.quality.high)))
+        between = f"{low * 100:.1f} to {high * 100:.1f}"
+        return f"it is {word} by {abs(side.quality.value) * 100:.1f} points of {side.measure} answers ({between})"
     if side.rows_to_tell is None:
         return f"no difference was seen in {side.measure} answers ({points})"
     return f"whether it is better can't be told yet ({points}): about {side.rows_to_tell:,} rows would"

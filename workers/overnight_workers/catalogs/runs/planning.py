@@ -63,6 +63,7 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
     wanted = Wanted(
         limit=wish.limit,
         retry_failed=wish.retry_failed,
+        is_lost=is_lost,
         new_only=catalog.on_prompt_change == "new_only",
         is_partial=wish.where is not None,
         valid_by_now=valid if size else (),
@@ -70,8 +71,7 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
-        # what is remembered is what is in the sink
-        known = () if catalog_id is None or is_lost else _known(catalog_id, size)
+        known = () if catalog_id is None else _known(catalog_id, size)
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
@@ -142,9 +142,9 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
     send = document["send"] - sum(reasons.get(reason.name.lower(), {"rows": 0})["rows"] for reason in PAID)
     share = send / max(document["rows"], 1)
     if known and send > _FEW and share > catalog.ask_above:
-        lost, about = (f"{document['sink_lost']}; ", "at most") if "sink_lost" in document else ("", "about")
+        lost = f"{document['sink_lost']}; " if "sink_lost" in document else ""
         limit = f"ask_above is {catalog.ask_above:.0%}"
-        return f"{lost}{share:.0%} of the rows would be sent, {limit}: {about} ${document['usd']}"
+        return f"{lost}{share:.0%} of the rows would be sent, {limit}: about ${document['usd']}"
     return None
 
 
