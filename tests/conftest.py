@@ -70,7 +70,6 @@ _LONGEST = (
     "test_whole_way_cut",
     "test_nothing_shows_a_secret",
     "test_whole_way_api",
-    "test_points_are_everywhere",
     "test_upgrade",
     "test_explored",
     "test_runs_killed",

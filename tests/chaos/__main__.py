@@ -74,7 +74,7 @@ def _again(options: argparse.Namespace) -> int:
             _say(f"killed {len(killed)} times in a row; the books are right")
             return 0
         scenario, number = options.death
-        death = stage.undisturbed(scenario)[int(number) - 1]
+        death = stage.deaths(scenario)[int(number) - 1]
         _say(f"killed at {death}")
         stage.die(death)
         _say("the books are right")

@@ -14,7 +14,7 @@ import redis
 
 from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, assert_webhooks_are_right, other_connections
-from tests.chaos.life import Doom, World, live
+from tests.chaos.life import Doom, Lived, World, live
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.webhook_product import a_product
 from tests.driving import Service, name_of_this_test
@@ -45,15 +45,19 @@ class Stage:
     def __init__(self, home: Path, database_url: str, redis_url: str, api: Api) -> None:
         self._home, self._database_url, self._redis_url, self._api = home, database_url, redis_url, api
 
-    def undisturbed(self, name: str, *, marks: bool = False) -> list[Death]:
-        """Run it without a death. Returns the deaths that it might have had, in order. marks: see `live`."""
+    def deaths(self, name: str) -> list[Death]:
+        """The deaths that an undisturbed run might have had, in order."""
+        return [Death(name, number, point) for number, point in enumerate(self.undisturbed(name).points, 1)]
+
+    def undisturbed(self, name: str, *, marks: bool = False) -> Lived:
+        """Run it without a death. marks: see `live`."""
         scenario = SCENARIOS[name]
         with self.watched() as (world, service):
             lived = live(world, name, marks=marks)
             _wait_for_the_last_connection(service)
             assert service.ledger.fetch_all(scenario.shows), f"{name}: this isn't what happened"
             assert_books_are_right(service, world, scenario)
-        return [Death(name, number, point) for number, point in enumerate(lived.points, 1)]
+        return lived
 
     def die(self, death: Death) -> str | None:
         """Run it to its death; then another process takes the same step again and goes on to the end.
@@ -70,13 +74,14 @@ class Stage:
             assert_books_are_right(service, world, SCENARIOS[death.scenario])
         return lived.points[-1] if lived.killed else None
 
-    def die_everywhere(self, name: str, died_at: set[str]) -> Iterator[set[str]]:
+    def die_everywhere(self, name: str, died_at: set[str], before: Lived | None = None) -> Iterator[set[str]]:
         """Run it again and again, until nobody is left to die on the way: a death may keep others from being reached.
 
         died_at: points that are spared. Yields for each run the points at which it died.
+        before: an undisturbed run. The last of these runs, in which nobody dies, would be the same once more.
         """
         spared = set(died_at)
-        while True:
+        while before is None or not before.on_the_way <= spared:
             killed, reached = self.die_at_all_but(name, spared)
             yield killed
             spared |= killed

@@ -82,6 +82,13 @@ class Lived:
     step: int
     """The step that it was in last."""
     killed: bool
+    steps_end_at: int
+    """So many of the points it had reached when all steps were taken; the others are of the way home."""
+
+    @property
+    def on_the_way(self) -> frozenset[str]:
+        """The points of its steps: where one may be killed."""
+        return frozenset(self.points[: self.steps_end_at])
 
 
 class DiedOfSomethingElse(AssertionError):
@@ -110,7 +117,7 @@ def live(
     with forked():
         process.start()
     writing.close()
-    reached, step, last_words, doomed = [], first, "", False
+    reached, step, last_words, doomed, steps_end_at = [], first, "", False, 0
     for kind, value in _heard(reading):
         match kind:
             case "point":
@@ -119,6 +126,8 @@ def live(
                 step = value
             case "doom":
                 doomed = True
+            case "home":
+                steps_end_at = len(reached)
             case _:
                 last_words = value
     process.join()
@@ -126,7 +135,7 @@ def live(
     if process.exitcode != 0 and not killed:
         log = (world.home / "log").read_text(errors="replace")[-3000:]
         raise DiedOfSomethingElse(f"exit code {process.exitcode} after {reached[-1:]}: {last_words}\n{log}")
-    return Lived(tuple(reached), step, killed)
+    return Lived(tuple(reached), step, killed, steps_end_at)
 
 
 def _heard(reading: Connection) -> Iterator[tuple[str, Any]]:
@@ -165,9 +174,7 @@ def _live(world: World, course: _Course, said: Connection) -> None:
             said.send(("doom", point))
             points.die()
 
-    with (world.home / "log").open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    _say_into(world.home / "log")
     with pytest.MonkeyPatch.context() as patch:
         service = Service(world.home, world.database_url, world.redis_url, world.api, patch, world.name)
         try:
@@ -179,6 +186,7 @@ def _live(world: World, course: _Course, said: Connection) -> None:
             for step in range(course.first, len(scenario.steps)):
                 said.send(("step", step))
                 scenario.steps[step](service)
+            said.send(("home", None))
             if not course.marks:
                 points.disarm()
             come_home(service)
@@ -189,6 +197,12 @@ def _live(world: World, course: _Course, said: Connection) -> None:
             raise
         finally:
             service.close()
+
+
+def _say_into(path: Path) -> None:
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
 
 
 def _mark(service: Service, point: str) -> None:

@@ -49,7 +49,7 @@ class OneByOne:
     def run(self, stage: Stage, seconds: float) -> None:
         """Kill for so long. What goes wrong is noted, with how to repeat it, and the next one is tried."""
         began = time.monotonic()
-        deaths = {name: stage.undisturbed(name) for name in SCENARIOS}
+        deaths = {name: stage.deaths(name) for name in SCENARIOS}
         self.possible = sum(len(death) for death in deaths.values())
         self._say(f"{self.possible} deaths are possible in {len(deaths)} scenarios")
         for name in self._draw.sample(list(SCENARIOS), len(SCENARIOS)):
