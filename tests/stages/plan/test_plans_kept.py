@@ -9,6 +9,7 @@ from overnight_models.ledger.money import history, plans
 from overnight_models.ledger.money.plans import Estimates, Range
 from overnight_models.wire.message import ItemLine
 from overnight_workers import process
+from overnight_workers.stages.rescue import sweep
 from tests.driving import MODEL, Service, item, params, text_of
 
 ESTIMATES = Estimates(3, Range(60, 50, 70), Range(300, 3, 768), Range(90_000, 10_000, 200_000))
@@ -49,6 +50,17 @@ def test_a_plan_is_compared_with_the_bill_of_its_run(service: Service) -> None:
     assert settle() == 1
     assert kept().billed == plan.billed
     assert settle() == 0
+
+
+def test_the_sweep_puts_the_bill_beside_a_plan_whether_somebody_plans_again_or_not(service: Service) -> None:
+    keep()
+    service.accept(*(item(f"k{n}") for n in range(3)), run="r")
+    service.finish()
+    service.restart()  # so it keeps house at its next sweep
+    sweep()
+    assert settle() == 0
+    with process.database().transaction() as connection:
+        assert [error.lane for error in plans.errors(connection)] == ["default"]
 
 
 def test_a_run_of_which_items_are_missing_is_not_done(service: Service) -> None:

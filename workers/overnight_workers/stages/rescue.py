@@ -21,7 +21,7 @@ from overnight_models.ledger import counters, following, measure, partitions, pr
 from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
-from overnight_models.ledger.money import budgets, settle
+from overnight_models.ledger.money import budgets, plans, settle
 from overnight_models.ledger.operators import actions, failures, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
@@ -243,6 +243,7 @@ def _keep_house() -> None:
     last.at = time.monotonic()
     parts: tuple[Callable[[], object], ...] = (
         *(_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room, retain.retain),
+        _put_bills_beside_plans,
         api_deletions.delete_batches,
         _read_damaged,
     )
@@ -267,6 +268,12 @@ def _add_up() -> None:
         settle.fold(connection)
         kept.fold(connection)
         counters.fold(connection)
+
+
+def _put_bills_beside_plans() -> None:
+    """For pages and metrics, whether somebody plans again or not."""
+    with process.database().transaction() as connection:
+        plans.settle(connection)
 
 
 def _forget() -> None:
