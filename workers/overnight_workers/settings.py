@@ -213,6 +213,7 @@ class Settings:
                 lane.callbacks,
                 lane.unknown_price,
                 tuple(model.model for model in lane.models),
+                lane.max_wait,
             )
             for name, lane in self.lanes.items()
         }

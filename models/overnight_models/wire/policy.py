@@ -25,6 +25,8 @@ class LanePolicy:
     """What becomes of items whose model has no price: "refuse" or "accept"."""
     models: tuple[str, ...] = ()
     """Those that it chooses from for items that leave `model` out; empty: they have to name one."""
+    max_wait_s: float | None = None
+    """For how long an item waits for its batch to fill; None where an older version hasn't published it."""
 
     def allows(self, task: str) -> bool:
         """Whether outcomes may go to that task, or `webhook:NAME`. Celery's own tasks and ours are never callbacks."""
@@ -80,6 +82,7 @@ class Policy:
                 # which an older version didn't publish
                 lane.get("unknown_price", "refuse"),
                 tuple(lane.get("models", ())),
+                lane.get("max_wait_s"),
             )
             for name, lane in document["lanes"].items()
         }

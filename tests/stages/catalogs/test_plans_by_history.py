@@ -62,6 +62,8 @@ def test_tried_rows_are_the_first_that_is_known_of_a_changed_prompt(catalog: Enr
     plan = catalog.plan()
     (reason,) = (reason for name, reason in plan["reasons"].items() if name != "answered")
     assert (reason["how"], reason["answers"]) == ("learned", "learned from 20 answers to this prompt and schema")
+    said = read_command(app, "enrich", str(catalog.directory / "shop.toml"), "--dry-run")
+    assert "not known yet" not in said
     assert reason["rows"] + plan["reasons"]["answered"]["rows"] == 60
     assert is_inside(plan, billed(catalog))
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from overnight_models import routes
+from overnight_models.wire.policy import LanePolicy, Policy
+from overnight_workers import process
 from overnight_workers.catalogs import trying
 from overnight_workers.catalogs.compare import sides
 from overnight_workers.catalogs.opened import opened
@@ -111,6 +114,11 @@ def test_rows_are_tried_in_real_time_where_the_lane_may_and_a_batch_is_said_with
     assert trying.in_real_time(declared, batch=False)
     assert not trying.in_real_time(declared, batch=True)
     assert "in a batch, which is sent within 1 h and takes nobody knows how long" in trying.batch_words(declared, 2)
+    # the workers may have other settings than whoever types the command: what these have published is true
+    published = Policy({"default": LanePolicy(max_wait_s=2.0)}, (), ())
+    process.redis_client().set(routes.POLICY_KEY, published.dump())
+    assert "in a batch, which is sent within 2.0 s and takes nobody" in trying.batch_words(declared, 2)
+    process.redis_client().delete(routes.POLICY_KEY)
     with opened(declared, recipe_of(declared)) as source:
         items = trying.choose(declared, source, 2).items
     trying.send(declared, trying.urgent(items), trying.run_name(declared))

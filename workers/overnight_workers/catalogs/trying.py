@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from overnight_models import routes
+from overnight_models.embedded_urls import read_urls
 from overnight_models.ledger import answer, documents
 from overnight_models.ledger.documents import ItemRow
 from overnight_models.ledger.money import history
@@ -23,6 +25,7 @@ from overnight_models.ledger.operators import item_views
 from overnight_models.quantities import several, spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Outcome
+from overnight_models.wire.policy import Policy
 from overnight_producers import Confirmation, Item, Overnight
 from overnight_workers import process
 from overnight_workers.catalogs import validating
@@ -165,7 +168,7 @@ def batch_words(catalog: Catalog, items: int) -> str:
     with process.database().transaction() as connection:
         past = history.turnarounds(connection)
     times = Turnarounds(past, items)
-    packed_s = 0.0 if items >= lane.max_items else lane.max_wait
+    packed_s = 0.0 if items >= lane.max_items else _max_wait_s(catalog.lane)
     sent = f"is sent within {spoken(packed_s)} and " if packed_s >= 1.0 else ""
     if times.is_learned:
         half, sure = (times.sure_s(items, confidence) for confidence in (0.5, SURE))
@@ -188,10 +191,24 @@ def batch_words(catalog: Catalog, items: int) -> str:
     )
 
 
+def _max_wait_s(lane: str) -> float:
+    """For how long its workers let an item wait: they may have other settings than this command."""
+    import redis
+
+    try:
+        published = process.redis_client().get(routes.POLICY_KEY)
+        rules = Policy.load(published).lanes.get(lane) if isinstance(published, bytes) else None
+    except (redis.RedisError, ValueError, KeyError):
+        rules = None
+    wait_s = None if rules is None else rules.max_wait_s
+    return settings().lane(lane).max_wait if wait_s is None else wait_s
+
+
 def _is_anthropics(base_url: str | None) -> bool:
     """Whether public reports about batches are about the API at this address."""
+    sandbox = read_urls(settings().data_dir).get("sandbox_url")
     return (
-        urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or _ANTHROPIC).hostname
+        urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or sandbox or _ANTHROPIC).hostname
         == urlsplit(_ANTHROPIC).hostname
     )
 

@@ -143,10 +143,12 @@ def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:
         catalog, items = one.side.catalog, list(one.items.values())
         past = learning.alike(catalog, hashes(recipe_of(catalog)), [(item.key or "", True) for item in items])
         price = of_items(catalog, items, past)
-        prices.append(price.dollars)
+        prices.append(price)
         bad = f"; {one.bad} rows can't be sent with it" if one.bad else ""
         console.say(f"{one.side.name}: {len(items)} of {whole:,} rows, {price.words(len(items))}{bad}")
-    console.say(f"together {Dollars.sum(prices).words}, in batches")
+    is_known = all(price.is_length_known for price in prices)
+    together = Dollars.sum(price.dollars for price in prices).words(is_known)
+    console.say(f"together {together}, in batches")
     if not yes and not typer.confirm("Send them?", default=True):
         raise typer.Exit(1)
 

@@ -50,7 +50,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
 
 def _notes(reason: dict[str, Any]) -> Iterator[str]:
     """What one reason's numbers don't say: what isn't known, and rows that aren't sent as they are."""
-    if reason.get("how") == How.ASSUMED.value and reason.get("answers"):
+    if not reason.get("length_known", True):
         yield f"{reason['words']}: how long answers get is {reason['answers']}"
     if before := reason.get("asked_before"):
         yield f"{reason['words']}: an estimated {before:,} of them were asked before, and cost nothing"

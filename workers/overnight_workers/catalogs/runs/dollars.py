@@ -65,13 +65,12 @@ class Dollars:
         value, low, high = (round(part * factor) for part in (self.value, self.low, self.high))
         return Dollars(value, low, high, self.how)
 
-    @property
-    def words(self) -> str:
-        """For a person: the sum, how sure it is, and that it isn't known where it isn't."""
+    def words(self, is_length_known: bool) -> str:
+        """For a person: the sum, how sure it is, and that it isn't known where no such answer came yet."""
         low, high = dollars(self.low), dollars(self.high)
         if self.how is How.UNKNOWN:
             return f"at least ${low}, and nobody knows how much more"
-        if self.how is How.ASSUMED:
+        if not is_length_known:
             return f"not known yet, between ${low} and ${high}"
         return f"about ${dollars(self.value)} (between ${low} and ${high})"
 
@@ -96,14 +95,16 @@ class Priced:
     """Items that are there already, and cost nothing again."""
     basis: str
     """How it is known how long answers get, in words; empty where none is to be paid."""
+    is_length_known: bool = True
+    """Something has answered what is asked."""
 
     def words(self, items: int) -> str:
         """For a person. items: how many they are."""
         if self.known >= items:
             return "nothing, since all of them were asked before"
         before = f"; {self.known:,} of them were asked before, and cost nothing" if self.known else ""
-        why = f" ({self.basis})" if self.dollars.how in (How.ASSUMED, How.UNKNOWN) and self.basis else ""
-        return f"{self.dollars.words}{why}{before}"
+        is_told = self.basis and (self.dollars.how is How.UNKNOWN or not self.is_length_known)
+        return f"{self.dollars.words(self.is_length_known)}{f' ({self.basis})' if is_told else ''}{before}"
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,13 @@ class Estimate:
     """How it is known how long answers get, in words."""
     asked_before: int = 0
     """About so many are there already, and cost nothing."""
+    is_length_known: bool = True
+    """Something has answered what is asked."""
 
     def document(self) -> dict[str, object]:
         """As JSON."""
         known: dict[str, object] = {**self.dollars.document()}
-        known |= {"answers": self.basis} if self.basis else {}
+        known |= {"answers": self.basis, "length_known": self.is_length_known} if self.basis else {}
         known |= {"asked_before": self.asked_before} if self.asked_before else {}
         if self.unsendable:
             known |= {"unsendable": self.unsendable, "unsendable_at_least": self.at_least, "why_unsendable": self.why}
@@ -180,7 +183,7 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int, past: Alike
     longer = seen.longer(source, reason, rows, looked_at)
     priced = of_items(catalog, items, past)
     cost = _with_doubt(priced.dollars, _share_doubt(items, rows) * priced.input_nano).times(share)
-    if cost.how is How.ASSUMED:
+    if not priced.is_length_known:
         cost = replace(cost, high=round(cost.high * _asked_again(catalog, rows)))
     why = faults[0] if faults else None
     return Estimate(
@@ -192,6 +195,7 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int, past: Alike
         longer,
         priced.basis,
         round(priced.known * share),
+        priced.is_length_known,
     )
 
 
@@ -241,11 +245,12 @@ def of_items(catalog: Catalog, items: Sequence[Item], past: Alike) -> Priced:
     column = plan.costs.expected
     once = Dollars(column.total.value, column.total.low, column.total.high, column.total.how)
     basis = "; ".join(sorted(set(plan.tokens_out.basis.values())))
+    is_known = plan.tokens_out.total.how is not How.ASSUMED
     if plan.survey.unpriced:
         once = replace(once, how=How.UNKNOWN)
         basis = "; ".join([f"the price list has no {', '.join(plan.survey.unpriced)}", *([basis] if basis else [])])
     return Priced(
-        _tried_again(once, past.again), round(column.input.value * past.again.value), plan.survey.known, basis
+        _tried_again(once, past.again), round(column.input.value * past.again.value), plan.survey.known, basis, is_known
     )
 
 
