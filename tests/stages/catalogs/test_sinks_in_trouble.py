@@ -61,7 +61,9 @@ def test_a_full_disk_of_the_sink_is_waited_for_with_the_answers_kept(catalog: En
 
     waiting = advancing.read(run.id)
     assert (waiting.state, waiting.is_over) == ("publishing", False)
-    assert "waits: the sink" in str(waiting.reason)
+    said = {"out.parquet": "out.parquet can't be written: No space left on device", "sqlite": "disk is full"}
+    assert str(waiting.reason).startswith("waits: the sink")
+    assert str(waiting.reason).endswith(said[kind])
     filler.unlink()
     done = work(catalog, run)
     assert (done.state, done.reason, catalog.sent) == ("complete", None, 3)

@@ -95,8 +95,9 @@ class FileSink:
             yield
         except (OSError, duckdb.Error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
-            kind = TransientError if any(words in str(error) for words in _NO_ROOM) else PermanentError
-            raise kind(f"the sink {self.path} can't be written: {why}") from error
+            if (full := next((words for words in _NO_ROOM if words in str(error)), None)) is not None:
+                raise TransientError(f"the sink {self.path} can't be written: {full}") from error
+            raise PermanentError(f"the sink {self.path} can't be written: {why}") from error
 
     def _write_lines(self, publication: Publication, file: Path) -> int:
         rows = 0
