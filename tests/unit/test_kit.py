@@ -10,10 +10,8 @@ from datetime import timedelta
 from typing import Any, Literal, cast, get_args
 
 import pytest
-from celery import Celery, Task
+from celery import Celery
 from pydantic import BaseModel
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 
 from overnight_models.ledger import documents
 from overnight_models.wire.policy import LanePolicy
@@ -197,40 +195,6 @@ def test_an_exception_of_the_callback_is_the_tests_and_acknowledges_nothing(kit:
     assert kit.workers.acknowledged == []
 
 
-def test_a_callback_that_asks_to_be_retried_is_called_again_at_once_as_often_as_it_may(kit: Kit) -> None:
-    tries: list[tuple[str, int]] = []
-
-    @shop.task(name="kit.retried", bind=True, max_retries=2, shared=False)
-    @callback(ack=True)
-    def retried(self: Task[..., str], outcome: Outcome, *, until: int) -> str:
-        tries.append((outcome.text, self.request.retries))
-        if len(tries) < until:
-            raise self.retry(countdown=3600)
-        return "at last"
-
-    @shop.task(name="kit.unlucky", autoretry_for=(OSError,), max_retries=2, shared=False)
-    @callback(ack=True)
-    def unlucky(outcome: Outcome) -> None:
-        tries.append((outcome.text, -1))
-        raise OSError("the shop's database is away")
-
-    overnight_at_import.enqueue(params(), callback=retried.s(until=3))
-    delivery = kit.deliver(kit[0], "A kettle.")
-    assert (delivery.result, delivery.acknowledged) == ("at last", True)
-    assert tries == [("A kettle.", 0), ("A kettle.", 1), ("A kettle.", 2)]
-    overnight_at_import.enqueue(params(), callback=unlucky.s())
-    with pytest.raises(OSError, match="the shop's database is away"):
-        kit.deliver(kit[1])
-    assert (len(tries), len(kit.workers.acknowledged)) == (6, 1)
-    retried.max_retries = None
-    tries.clear()
-    overnight_at_import.enqueue(params(), callback=retried.s(until=10_000))
-    with pytest.raises(AssertionError, match=r"'kit\.retried' asks to be retried without an end"):
-        kit.deliver(kit[2])
-    shop.tasks.pop("kit.retried")
-    shop.tasks.pop("kit.unlucky")
-
-
 def test_what_was_taken_back_has_a_whole_outcome_and_is_not_delivered(kit: Kit) -> None:
     receipt = overnight_at_import.enqueue(params(), key="k", tenant="t", callback=save.s(sku="A1"))
     assert overnight_at_import.cancel(receipt) == "canceled"
@@ -387,34 +351,6 @@ def timed(do: Callable[[], None]) -> float:
     began = time.process_time()
     do()
     return time.process_time() - began
-
-
-def test_a_rollback_takes_back_what_was_enqueued_in_it(kit: Kit) -> None:
-    engine = create_engine("sqlite://")
-    with Session(engine) as session:
-        overnight_at_import.enqueue(params("kept"), session=session)
-        savepoint = session.begin_nested()
-        overnight_at_import.enqueue(params("in a savepoint"), session=session)
-        savepoint.rollback()
-        session.commit()
-        overnight_at_import.enqueue(params("rolled back"), session=session)
-        session.rollback()
-    with Session(engine) as session:
-        with session.begin_nested():
-            overnight_at_import.enqueue(params("in a session that is closed"), session=session)
-        session.begin_nested()
-        overnight_at_import.enqueue(params("in its savepoint"), session=session)
-    with Session(engine) as session:
-        with session.begin_nested():
-            overnight_at_import.enqueue(params("kept, too"), session=session)
-        session.commit()
-    with engine.connect() as connection:
-        overnight_at_import.enqueue(params("of a connection"), session=connection)
-        connection.rollback()
-    with engine.connect() as connection:
-        overnight_at_import.enqueue(params("of a connection that is closed"), session=connection)
-    assert [item.prompt for item in kit] == ["kept", "kept, too"]
-    engine.dispose()
 
 
 def test_a_webhook_is_what_the_products_endpoint_gets(kit: Kit) -> None:
