@@ -111,6 +111,8 @@ def _add_names(line: ItemLine, item: Item) -> None:
 
 def _add_moments(line: ItemLine, item: Item) -> list[str]:
     """Write down when an item is wanted. Returns what is wrong with that."""
+    if item.deadline is None and item.give_up_at is None:
+        return []
     now = datetime.now(UTC)
     faults, moments = [], {}
     for name, given in (("deadline", item.deadline), ("give_up_at", item.give_up_at)):

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from overnight_models.wire.outcome import Outcome
 from overnight_workers.catalogs.reading import read_catalog
-from overnight_workers.catalogs.sinks import Answered, Publication, Sink, sink_of
+from overnight_workers.catalogs.sinks import Answered, Publication, Reply, Sink, sink_of
 
 KINDS: Final = ("answers.csv", "answers.jsonl", "answers.parquet", "sqlite", "postgresql", "mariadb")
 _DECLARATION: Final = """
@@ -114,7 +114,7 @@ def answer(key: str, document: Mapping[str, Any] | None, *, variant: str | None 
         enqueued_at=datetime(2026, 11, 30, 1, tzinfo=UTC),
         finished_at=datetime(2026, 11, 30, 2, tzinfo=UTC),
     )
-    return Answered((key,), variant, "00ff", problem, outcome, bool(told.get("may_do_better")))
+    return Answered((key,), variant, "00ff", problem, Reply.of(outcome), bool(told.get("may_do_better")))
 
 
 def publish(sink: Sink, number: int, rows: Sequence[Answered], gone: Sequence[tuple[str, ...]] = ()) -> None:

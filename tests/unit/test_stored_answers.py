@@ -8,7 +8,7 @@ import pytest
 
 from overnight_models.wire.outcome import Outcome
 from overnight_workers.catalogs.opened import duck
-from overnight_workers.catalogs.sinks.answered import Answered, Columns, Publication
+from overnight_workers.catalogs.sinks.answered import Answered, Columns, Publication, Reply
 from overnight_workers.catalogs.sinks.files import FileSink
 from overnight_workers.catalogs.sinks.stored import stored_answers
 
@@ -35,8 +35,8 @@ def published(sink: FileSink, number: int, texts: list[str]) -> None:
     sink.publish(Publication(number, iter(rows), set()))
 
 
-def answering(text: str) -> Outcome:
-    """An outcome with that text."""
+def answering(text: str) -> Reply:
+    """A reply with that text."""
     document: dict[str, object] = dict.fromkeys(("problem", "detail", "usage", "cut", "batch_id", "tenant", "run"))
     document |= {
         "item_id": "1",
@@ -49,7 +49,7 @@ def answering(text: str) -> Outcome:
     }
     document |= {"via": "batch", "delivery_id": None, "trace_id": None, "enqueued_at": None}
     document |= {"finished_at": "2026-01-02T03:04:05Z", "message": {"content": [{"type": "text", "text": text}]}}
-    return Outcome.read(document)
+    return Reply.of(Outcome.read(document))
 
 
 @pytest.mark.parametrize("texts", [TEXTS, MOMENTS], ids=["many forms", "moments only"])

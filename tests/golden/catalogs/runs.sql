@@ -34,15 +34,13 @@ WHERE id = :id AND ended_at IS NULL AND (owner IS NULL OR owner = :owner OR (own
 )));
 
 -- keep_plan, 1 of 3: Keep what a run is to send, and why. False when the run isn't this process's any more.
+COPY catalog_planned(run_id, part, entries)
+FROM STDIN (FORMAT BINARY);
+
+-- keep_plan, 2 of 3: Keep what a run is to send, and why. False when the run isn't this process's any more.
 -- id = 1
 DELETE FROM catalog_planned
 WHERE run_id = :id;
-
--- keep_plan, 2 of 3: Keep what a run is to send, and why. False when the run isn't this process's any more.
--- entries = '{\x00}', id = 1, parts = '{1}'
-INSERT INTO catalog_planned(run_id, part, entries)
-SELECT :id, *
-FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[]));
 
 -- keep_plan, 3 of 3: Keep what a run is to send, and why. False when the run isn't this process's any more.
 -- id = 1, owner = 1, plan = 'text', recipe = 1

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.copying import copy_binary
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_value
 from overnight_models.states import CATALOG_RUN, Move
@@ -185,14 +186,8 @@ def keep_plan(
     if kept:
         execute(connection, "DELETE FROM catalog_planned WHERE run_id = :id", id=run_id)
         for parts in groups:
-            execute(
-                connection,
-                "INSERT INTO catalog_planned (run_id, part, entries)"
-                " SELECT :id, * FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[]))",
-                id=run_id,
-                parts=list(parts),
-                entries=list(parts.values()),
-            )
+            rows = ((run_id, part, entries) for part, entries in parts.items())
+            copy_binary(connection, "catalog_planned (run_id, part, entries)", ("int8", "int2", "bytea"), rows)
     return bool(kept)
 
 

@@ -20,7 +20,7 @@ from overnight_workers.catalogs.cells import quoted
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.rows import read_item_key
-from overnight_workers.catalogs.sinks.answered import VARIANT, Answered, Columns
+from overnight_workers.catalogs.sinks.answered import VARIANT, Answered, Columns, Reply
 from overnight_workers.catalogs.sinks.stored import stored_answers
 from overnight_workers.telemetry import logs
 
@@ -76,7 +76,7 @@ def with_answers(catalog: Catalog, run: Run) -> list[dict[str, object]]:
     for (key, variant), drawn_row in zip(rows, drawn, strict=True):
         if (row := came.get(drawn_row.key)) is not None:
             outcome = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
-            cells = columns.row(Answered(key, variant, None, outcome.problem, outcome), run.number)
+            cells = columns.row(Answered(key, variant, None, outcome.problem, Reply.of(outcome)), run.number)
             shown.append(
                 {"key": key, "variant": variant, "before": there.get((key, variant)), "now": _shown(columns, cells)}
             )

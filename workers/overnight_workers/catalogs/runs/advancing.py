@@ -172,8 +172,7 @@ def _retrying(taken: TakenRun) -> Step:
     asked = 0 if taken.counts.get("over_the_cap") else again.ask_again(taken.run.name, taken.catalog)
     if asked:
         return Step(f"{asked:,} rows are asked again")
-    verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
-    why = publishing.why_not(taken, verdicts)
+    why = publishing.why_not(taken)
     if why is not None:
         return _stop(taken, why)
     taken.move(CATALOG_RUN.publish)

@@ -14,6 +14,7 @@ import orjson
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.encryption import NoKey
+from overnight_models.wire.answer import whole_text
 from overnight_workers import on_disk, process
 from overnight_workers.catalogs import trying
 from overnight_workers.catalogs.cells import one_file
@@ -113,16 +114,16 @@ def _read_prompts(groups: list[Group]) -> None:
 
 
 def _row(answered: Answered, number: int) -> dict[str, object]:
-    outcome = answered.outcome
+    reply = answered.reply
     return {
         "key": answered.key,
         "variant": answered.variant,
         "cause": answered.problem,
-        "detail": answered.detail if outcome is None else outcome.detail or "",
-        "answer": None if outcome is None else outcome.text,
+        "detail": answered.detail if reply is None else reply.detail or "",
+        "answer": None if reply is None else whole_text(reply.content),
         "request": answered.request,
         "run": number,
-        "cost_usd": None if outcome is None or outcome.cost_usd is None else f"{outcome.cost_usd:f}",
+        "cost_usd": None if reply is None or reply.cost_usd is None else f"{reply.cost_usd:f}",
     }
 
 

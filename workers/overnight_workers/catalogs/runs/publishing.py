@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import orjson
@@ -17,7 +17,7 @@ from overnight_models.ledger.catalogs import answers, published
 from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.ledger.catalogs.published import Answer
 from overnight_models.states import CATALOG_RUN
-from overnight_models.wire.outcome import Outcome, Problem, ProblemName
+from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
@@ -30,7 +30,7 @@ from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun, planned
-from overnight_workers.catalogs.sinks import Answered, Publication, sink_of
+from overnight_workers.catalogs.sinks import Answered, Publication, Reply, sink_of
 from overnight_workers.telemetry import logs
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def came(ok: bool, problem: str | None) -> Came:
     return Came.USELESS if problem in USELESS else Came.FAILED
 
 
-def why_not(taken: TakenRun, verdicts: Verdicts) -> str | None:
+def why_not(taken: TakenRun) -> str | None:
     """Why a run's answers aren't published; None when they are."""
     wanted = taken.catalog.publish
     if not isinstance(wanted, Valid) or not taken.plan["send"]:
         return None
-    share = verdicts.ok / taken.plan["send"]
+    share = verdicts_of(taken.run.name, taken.run.id).ok / taken.plan["send"]
     if share >= wanted.valid:
         return None
     return f"{share:.1%} of its rows are valid, publish wants {wanted.valid:.1%}: nothing was published"
@@ -143,7 +143,7 @@ def answered(taken: TakenRun, learned: Learned | None = None, *, only_problems: 
             came_ = came(bool(row.ok), row.problem)
             learned.add(entry, sent, came_)
             key = tuple(orjson.loads(row.cells or "[]"))
-            yield Answered(key, variant, sent.hex(), row.problem, _outcome(row), came_ is Came.FAILED, None, row.id)
+            yield Answered(key, variant, sent.hex(), row.problem, _reply(row), came_ is Came.FAILED, None, row.id)
     with process.database().transaction() as connection:
         unsent = answers.unsent(connection, taken.run.id)
     for given in unsent:
@@ -152,19 +152,15 @@ def answered(taken: TakenRun, learned: Learned | None = None, *, only_problems: 
             yield Answered(tuple(orjson.loads(given.key)), given.variant, None, given.cause, None, False, given.detail)
 
 
-def _outcome(row: Answer) -> Outcome:
-    """What came back for a row, as far as a sink takes it: made without JSON between them."""
-    return Outcome(
-        item_id="",
-        key=row.key,
-        lane="",
-        ok=bool(row.ok),
-        problem=cast("ProblemName | None", row.problem),
-        detail=row.detail,
-        message=None if row.message is None else orjson.loads(row.message),
-        model=row.model,
-        cost_usd=None if row.cost_nano is None else Decimal(row.cost_nano).scaleb(-9),
-        finished_at=None if row.finished_at is None else row.finished_at.astimezone(UTC),
+def _reply(row: Answer) -> Reply:
+    """What came back for a row, as far as a sink takes it."""
+    return Reply(
+        bool(row.ok),
+        None if row.message is None else orjson.loads(row.message),
+        row.detail,
+        row.model,
+        None if row.cost_nano is None else Decimal(row.cost_nano).scaleb(-9),
+        None if row.finished_at is None else row.finished_at.astimezone(UTC),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overnight_workers.catalogs.sinks.answered import Answered, Publication, Sink
+from overnight_workers.catalogs.sinks.answered import Answered, Publication, Reply, Sink
 from overnight_workers.catalogs.sinks.choosing import sink_of
 
-__all__ = ["Answered", "Publication", "Sink", "sink_of"]
+__all__ = ["Answered", "Publication", "Reply", "Sink", "sink_of"]
