@@ -41,11 +41,17 @@ def test_numbers_ids_quotations_and_names_of_an_answer_are_left_out(problem: str
 
 
 def test_a_thousand_of_a_kind_are_one_group_in_each_lane() -> None:
-    said = [SaidProblem(lane, "errored", f"batch {n} is too long", 2, AT, AT) for n in range(500) for lane in "ab"]
-    groups = grouped([*said, SaidProblem("a", "errored", "another", 1, AT, AT)])
+    said = [
+        SaidProblem(lane, "errored", f"batch {n} is too long", [2 * n, 2 * n + 1], AT, AT)
+        for n in range(500)
+        for lane in "ab"
+    ]
+    groups = grouped([*said, SaidProblem("a", "errored", "another", [7], AT, AT)])
     assert [(group.lane, group.n, group.text) for group in groups] == [
         ("a", 1000, "batch # is too long"),
         ("b", 1000, "batch # is too long"),
         ("a", 1, "another"),
     ]
+    assert groups[0].newest_items == tuple(range(999, 899, -1))
+    assert groups[2].newest_items == (7,)
     assert groups[0].fingerprint == groups[1].fingerprint != groups[2].fingerprint

@@ -12,6 +12,7 @@ import pytest
 from overnight_models.ledger.operators.item_life import Body
 from overnight_workers import redaction
 from overnight_workers.flower_tab.act_pages import shown_body
+from overnight_workers.operators.fingerprints import masked
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.settings import settings
 from overnight_workers.telemetry import logs
@@ -65,6 +66,12 @@ def hidden(*place: str | int) -> dict[str, Any]:
 def test_a_path_hides_what_lies_at_it(redact: Redact, path: str, place: list[str | int]) -> None:
     redact(path)
     assert redaction.document(PARAMS, "params") == hidden(*place)
+
+
+def test_what_problems_say_shows_nothing_of_a_hidden_field(redact: Redact) -> None:
+    assert masked("errored", "name: Alice is unknown") == "name: Alice is unknown"
+    redact("name")
+    assert masked("errored", "name: Alice is unknown") == "name: … is unknown"
 
 
 def test_a_name_alone_hides_its_field_wherever_it_stands(redact: Redact) -> None:

@@ -1,10 +1,54 @@
 -- What ledger/operators/problems.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _next_window, 1 of 2
+-- before = 1, run = 'text', window = 1
+SELECT count(*) AS n, min(id) AS last
+FROM (
+    SELECT item.id
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            ) AND block <= CAST(:before AS bigint) / 250
+            ORDER BY block DESC
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
+    WHERE item.id < :before
+    ORDER BY item.block DESC, item.id DESC
+    LIMIT :window
+) newest;
+
+-- _next_window, 2 of 2
+-- before = 1, window = 1
+SELECT count(*) AS n, min(item_id) AS last
+FROM (
+    SELECT item_id
+    FROM outcome
+    WHERE problem IS NOT NULL AND item_id < :before
+    ORDER BY item_id DESC
+    LIMIT :window
+) newest;
+
 -- _said_within, 1 of 2
 -- before = 1, first = 1, lane = 'text', run = 'text', since = '2026-11-29'
 SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
-    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
-    max(finished_at) AS last_at
+    ELSE detail END, 400), '') AS detail, array_agg(outcome.item_id) AS item_ids,
+    min(finished_at) AS first_at, max(finished_at) AS last_at
 FROM outcome
 JOIN (
     SELECT own.block, part.*
@@ -15,7 +59,7 @@ JOIN (
             SELECT id
             FROM run
             WHERE name = :run
-        )
+        ) AND block >= CAST(:first AS bigint) / 250 AND block <= CAST(:before AS bigint) / 250
         ORDER BY block
     ) own
     CROSS JOIN LATERAL (
@@ -41,8 +85,8 @@ GROUP BY 1, 2, 3;
 -- _said_within, 2 of 2
 -- before = 1, first = 1
 SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
-    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
-    max(finished_at) AS last_at
+    ELSE detail END, 400), '') AS detail, array_agg(outcome.item_id) AS item_ids,
+    min(finished_at) AS first_at, max(finished_at) AS last_at
 FROM outcome
 JOIN item ON item.id = outcome.item_id
 JOIN lane ON lane.id = item.lane_id
@@ -89,15 +133,4 @@ WHERE true AND item.lane_id = (
 ) AND outcome.problem IS NOT NULL AND outcome.problem = :problem AND outcome.finished_at >= :since
 ORDER BY outcome.finished_at, outcome.item_id
 LIMIT :limit;
-
--- said: What outcomes with a problem say, word for word: all of a run, else at most the newest 100,000.
--- before = 1, window = 1
-SELECT count(*) AS n, min(item_id) AS last
-FROM (
-    SELECT item_id
-    FROM outcome
-    WHERE problem IS NOT NULL AND item_id < :before
-    ORDER BY item_id DESC
-    LIMIT :window
-) newest;
 

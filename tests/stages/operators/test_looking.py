@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from overnight_models import routes
+from overnight_models.errors import PermanentError
 from overnight_models.ledger.operators import lanes, problems
 from overnight_models.ledger.operators.problems import Which
 from overnight_workers import process
@@ -102,14 +103,45 @@ def test_errors_are_looked_for_window_by_window_and_it_says_what_was_not_looked_
         every = problems.said(connection, Which())
         hurried = problems.said(connection, Which(), for_s=0)
         of_lane = problems.said(connection, Which(lane="default", problem="refused"))
+        older = problems.said(connection, Which(), before=hurried.before)
     assert (every.looked_at, every.is_all, sum(part.n for part in every.problems)) == (6, True, 6)
     assert (hurried.looked_at, hurried.is_all) == (2, False)
+    assert (older.looked_at, older.is_all) == (4, True), "it goes on where the look before ended"
     assert [(part.problem, part.n) for part in of_lane.problems] == [("refused", 1)]
     monkeypatch.setattr(problems, "LOOKED_AT", 2)
     page = CliRunner().invoke(app, ["errors"])
     assert "Of the newest 2 outcomes that aren't ok; older ones were not looked at." in page.stderr
     listed = CliRunner().invoke(app, ["errors", "--json"])
     assert [json.loads(line)["n"] for line in listed.stdout.splitlines()] == [1, 1]
+
+
+def test_problems_of_a_run_are_looked_for_in_windows_of_its_items(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.accept(*(item(f"o{n}", fault="errored:invalid_request_error") for n in range(3)), run="other")
+    service.accept(*(item(f"r{n}", fault="refused") for n in range(5)), item("fine"), run="nightly")
+    service.finish()
+    monkeypatch.setattr(problems, "_WINDOW_OF_RUN", 2)
+    with process.database().transaction() as connection:
+        every = problems.said(connection, Which(run="nightly"))
+        parts, before = [], None
+        while True:
+            part = problems.said(connection, Which(run="nightly"), before=before, for_s=0)
+            parts.append(part)
+            before = part.before
+            if before is None:
+                break
+    assert (every.looked_at, every.is_all, {part.problem for part in every.problems}) == (5, True, {"refused"})
+    found = [number for part in parts for said in part.problems for number in said.item_ids]
+    assert len(parts) == 4, "two items each, and a last look that finds none"
+    assert sorted(found) == sorted(number for said in every.problems for number in said.item_ids)
+    assert len(set(found)) == 5
+
+
+def test_an_age_that_no_calendar_has_is_an_error_in_a_sentence(service: Service) -> None:
+    answer = CliRunner().invoke(app, ["errors", "--since", "99999999999d"])
+    assert isinstance(answer.exception, PermanentError)
+    assert "--since is an age such as '2h'" in str(answer.exception)
 
 
 def test_whoever_looks_at_many_lanes_reads_the_tally_once(service: Service) -> None:

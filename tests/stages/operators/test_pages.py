@@ -20,7 +20,7 @@ from tests.stages.operators.planted_rows import PLANTED, SECRET, TROUBLED
 from tests.waiting import wait_until
 
 ROLES = {"viewer": ["vera"], "operator": ["operator"], "reader_of_bodies": ["rita"]}
-LISTS = ("/now", "/batches", "/items", "/deliveries", "/money", "/runs", "/lanes", "/actions")
+LISTS = ("/now", "/batches", "/items", "/problems", "/deliveries", "/money", "/runs", "/lanes", "/actions")
 USERS = {name: (name, "secret") for name in ("operator", "vera", "rita", "nobody")}
 
 
@@ -78,6 +78,7 @@ def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: P
     seen = 0
     more = ["/items?problem=any", "/items?delivery=dead", "/items?batch=1", "/now?part=now", "/money?by=run&days=30"]
     more += ["/act?name=redo&run=spring", "/act?name=cancel&lane=default", "/act?name=adopt&batch=3"]
+    more += ["/problems?lane=default&problem=errored&since=9h", "/problems?run=spring&before=9"]
     more += ["/act?name=release", "/runs?prefix=shop", "/runs?before=9", "/batches?state=unclear", "/items?late=yes"]
     more += [f"/act?name={name}&run=shop-1" for name in ("approve_run", "stop_run")]
     more += [f"/act?name={name}_schedule&catalog=shop" for name in ("pause", "resume", "skip", "unskip")]
@@ -204,6 +205,28 @@ def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Plante
     said = text_of(planted.get("/items?queue=shops").text)
     assert "no outcome goes to a queue or webhook 'shops': some go to shop, shop-2" in said
     assert "refused: messages.0: …" in text
+
+
+def test_problems_are_by_what_they_say_and_each_leads_to_its_items(planted: Planted) -> None:
+    page = planted.page("/problems")
+    assert "2 items of 3 outcomes that aren't ok looked at" in text_of(page)
+    said = {problem: row_of(page, problem) for problem in ("errored", "refused")}
+    assert "invalid_request_error: messages.#: … is no good, …, see … default 1 " in text_of(said["errored"])
+    assert "cyber default 1" in text_of(said["refused"])
+    link = next(link for link in map(unescape, re.findall(r'href="(/items[^"]*)"', said["errored"])) if "ids" in link)
+    assert re.findall(r'<a href="/items/(\d+)"', planted.page(link)) == ["2"]
+    assert planted.page("/problems?lane=default&problem=refused&since=9h").count("data-row") == 1
+    assert "None of them fits" in text_of(planted.page("/problems?problem=expired"))
+    assert "None of the older ones fits: all were looked at" in text_of(planted.page("/problems?before=2"))
+    for wrong in ("lane=nowhere", "problem=odd", "since=soon", "since=99999999999d", "run=nothing", "before=x"):
+        assert planted.get(f"/problems?{wrong}").status_code in (400, 404), wrong
+    assert "/problems?lane=default&amp;problem=refused" in planted.page("/items?lane=default&problem=refused")
+
+
+def row_of(page: str, problem: str) -> str:
+    """The row of a problem."""
+    lines: list[str] = re.findall(r"<tr data-row.*?</tr>", page, re.DOTALL)
+    return next(line for line in lines if f">{problem}</th>" in line)
 
 
 def test_runs_show_their_items_and_schedules_their_times(planted: Planted) -> None:

@@ -26,6 +26,9 @@ _EVERY_S: Final = 1.0
 _COMMITTED_WITHIN: Final = timedelta(seconds=60)
 """An outcome bears the time at which its transaction began: others may be seen before it."""
 _AT_ONCE: Final = 5000
+_LOOKED_S: Final = 1.0
+_LOOKED_OF_RUN_S: Final = 10.0
+"""A run is looked at whole, mostly."""
 
 ProblemName = Annotated[str | None, typer.Option("--problem", help=f"Only with this problem: {', '.join(Problem)}.")]
 Since = Annotated[str | None, typer.Option(help="Only what finished since then: '2h' ago, or 2026-11-23T18:00.")]
@@ -41,7 +44,8 @@ def errors(
 ) -> None:
     """Problems by what they say, the most frequent first.
 
-    Of at most 100,000 outcomes that aren't ok, from the newest back, for a second: it says when there are others.
+    Of at most 100,000 outcomes that aren't ok, from the newest back, for a second (ten where a run is named): it says
+    when there are others.
 
     Numbers, ids and quotations are left out, so that a thousand of a kind are one line, and nothing of a request or an
     answer is shown. `overnight items --problem` has the items, `overnight redo` tries them again.
@@ -52,7 +56,8 @@ def errors(
 
     filters.check(lane=lane, run=run, problem=problem)
     with database().transaction() as connection:
-        said = problems.said(connection, problems.Which(lane, run, problem, moment(since)))
+        which = problems.Which(lane, run, problem, moment(since))
+        said = problems.said(connection, which, for_s=_LOOKED_S if run is None else _LOOKED_OF_RUN_S)
     groups = fingerprints.grouped(said.problems)
     if as_json:
         console.as_json([asdict(group) for group in groups[:limit]])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from overnight_models.errors import PermanentError
-from overnight_models.quantities import seconds
+from overnight_workers.operators import moments
 
 
 def moment(text: str | None, option: str = "--since") -> datetime | None:
@@ -13,14 +13,7 @@ def moment(text: str | None, option: str = "--since") -> datetime | None:
 
     option: whose value it is.
     """
-    if text is None:
-        return None
     try:
-        return datetime.now(UTC) - timedelta(seconds=seconds(text))
-    except ValueError:
-        pass
-    try:
-        read = datetime.fromisoformat(text)
+        return None if text is None else moments.moment(text, option)
     except ValueError as error:
-        raise PermanentError(f"{option} {text!r} is neither a duration ('2h') nor a time (2026-11-23T18:00)") from error
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+        raise PermanentError(str(error)) from error

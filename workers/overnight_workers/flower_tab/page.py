@@ -26,6 +26,7 @@ TABS: Final[Mapping[str, str]] = {
     "now": "Now",
     "batches": "Batches",
     "items": "Items",
+    "problems": "Problems",
     "deliveries": "Deliveries",
     "money": "Money",
     "runs": "Runs",

@@ -22,6 +22,7 @@ from overnight_workers.flower_tab.lane_pages import LanesPage
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
 from overnight_workers.flower_tab.money_pages import MoneyPage
 from overnight_workers.flower_tab.now_page import NowPage
+from overnight_workers.flower_tab.problem_pages import ProblemsPage
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.flower_tab.run_pages import RunsPage
 from overnight_workers.keys.encryption_keys import ConfiguredKeys
@@ -37,6 +38,7 @@ ROUTES: Final = [
     url(r"/batches/([1-9][0-9]{0,17})", BatchPage, name="batch"),
     url(r"/items", ItemsPage, name="items"),
     url(r"/items/([1-9][0-9]{0,17})", ItemPage, name="item"),
+    url(r"/problems", ProblemsPage, name="problems"),
     url(r"/deliveries", DeliveriesPage, name="deliveries"),
     url(r"/money", MoneyPage, name="money"),
     url(r"/runs", RunsPage, name="runs"),

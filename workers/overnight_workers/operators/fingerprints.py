@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from heapq import nlargest
 from typing import Final
 
 from overnight_models.ledger.operators.problems import SaidProblem
+from overnight_workers import redaction
 from overnight_workers.operators.foreign_texts import plain_words
 
+NEWEST: Final = 100
+"""Items of a group that are named."""
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -28,11 +32,13 @@ class ErrorGroup:
     n: int
     first_at: datetime
     last_at: datetime
+    newest_items: tuple[int, ...]
+    """By their ids: all of them, or the newest `NEWEST`."""
 
 
 def masked(problem: str, detail: str) -> str:
     """A text without what differs between two of a kind, or may be of a request or an answer."""
-    return _NUMBER.sub("#", plain_words(detail, problem))
+    return _NUMBER.sub("#", plain_words(redaction.text(detail), problem))
 
 
 def grouped(said: Iterable[SaidProblem]) -> list[ErrorGroup]:
@@ -43,11 +49,12 @@ def grouped(said: Iterable[SaidProblem]) -> list[ErrorGroup]:
         digest = blake2b(f"{part.problem}\0{text}".encode(), digest_size=4).hexdigest()
         group = groups.get((part.lane, digest))
         if group is None:
-            group = ErrorGroup(digest, part.lane, part.problem, text, 0, part.first_at, part.last_at)
+            group = ErrorGroup(digest, part.lane, part.problem, text, 0, part.first_at, part.last_at, ())
         groups[part.lane, digest] = replace(
             group,
             n=group.n + part.n,
             first_at=min(group.first_at, part.first_at),
             last_at=max(group.last_at, part.last_at),
+            newest_items=tuple(nlargest(NEWEST, [*group.newest_items, *part.item_ids])),
         )
     return sorted(groups.values(), key=lambda group: (-group.n, group.lane, group.fingerprint))

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
-from overnight_models import quantities
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators.item_filter import ANY_PROBLEM, ItemFilter
 from overnight_models.states import DELIVERY, ITEM
 from overnight_models.wire.outcome import Problem
-from overnight_workers.operators import filters
+from overnight_workers.operators import filters, moments
 from overnight_workers.operators.filters import UnknownName
 
 WORDS: Final = (
@@ -71,7 +70,7 @@ def read(given: Mapping[str, str], *, now: datetime | None = None, spoken_as: Ca
 def _value(name: str, text: str, now: datetime, spoken: str) -> object:
     """What a word means. spoken: how it is called in errors."""
     if name in ("older", "newer"):
-        return _moment(spoken, text, now)
+        return moments.moment(text, spoken, now)
     if name == "ids":
         if re.fullmatch(r"[1-9]\d{0,17}(,[1-9]\d{0,17}){0,999}", text, re.ASCII) is None:
             raise ValueError("ids are numbers of items, with commas between, at most a thousand")
@@ -89,18 +88,6 @@ def _value(name: str, text: str, now: datetime, spoken: str) -> object:
     return text
 
 
-def _moment(name: str, text: str, now: datetime) -> datetime:
-    try:
-        return now - timedelta(seconds=quantities.seconds(text))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        raise ValueError(f"{name} is an age such as '2h', or a moment such as 2026-11-30T06:00, not {text!r}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def written(wanted: ItemFilter) -> dict[str, str]:
     """The words of a filter: what `read` makes the same filter of."""
     words = {field: word for word, field in _FIELDS.items()}
@@ -110,7 +97,7 @@ def written(wanted: ItemFilter) -> dict[str, str]:
         if isinstance(value, tuple):
             text = ",".join(map(str, value))
         elif isinstance(value, datetime):
-            text = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            text = moments.written(value)
         said[words.get(field, field)] = text
     return {word: said[word] for word in WORDS if word in said}
 

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all, fetch_only
-from overnight_models.ledger.run_items import items_of
+from overnight_models.ledger.run_items import BACKWARDS, items_of
 
 LOOKED_AT: Final = 100_000
 """So many of the newest outcomes with a problem are grouped, if there is time for so many."""
 _WINDOW: Final = 5_000
 """Outcomes with a problem that are looked at in one statement."""
+_WINDOW_OF_RUN: Final = 20_000
+"""Items of a run that are looked at in one statement, whatever came of them."""
 _SHOWN: Final = 400
 """Characters of a text."""
 _ABOVE_ALL: Final = 2**63 - 1
@@ -28,9 +30,15 @@ class SaidProblem(NamedTuple):
     problem: str
     detail: str
     """Its beginning."""
-    n: int
+    item_ids: list[int]
+    """Those who say it."""
     first_at: datetime
     last_at: datetime
+
+    @property
+    def n(self) -> int:
+        """How many say it."""
+        return len(self.item_ids)
 
 
 class Said(NamedTuple):
@@ -39,12 +47,17 @@ class Said(NamedTuple):
     problems: list[SaidProblem]
     looked_at: int
     """Outcomes with a problem."""
-    is_all: bool
-    """There are no others."""
+    before: int | None
+    """Where the next look begins: an item's id. None: there are no others."""
+
+    @property
+    def is_all(self) -> bool:
+        """Nothing older is left to be looked at."""
+        return self.before is None
 
 
 class _Window(NamedTuple):
-    """A window of outcomes with a problem."""
+    """A window of outcomes with a problem, or of a run's items."""
 
     n: int
     last: int | None
@@ -55,6 +68,12 @@ _NEXT_WINDOW: Final = """
     SELECT count(*) AS n, min(item_id) AS last FROM (
         SELECT item_id FROM outcome WHERE problem IS NOT NULL AND item_id < :before
         ORDER BY item_id DESC LIMIT :window
+    ) newest
+"""
+_NEXT_OF_RUN: Final = f"""
+    SELECT count(*) AS n, min(id) AS last FROM (
+        SELECT item.id FROM {items_of(last=":before", backwards=True)} WHERE item.id < :before
+        ORDER BY {BACKWARDS} LIMIT :window
     ) newest
 """
 
@@ -75,6 +94,10 @@ class Which:
         """For FROM: `item`."""
         return "item" if self.run is None else items_of()
 
+    def items_between(self, first: str, last: str) -> str:
+        """The same where only ids between these, as SQL, are wanted; the conditions don't say that."""
+        return "item" if self.run is None else items_of(first=first, last=last)
+
     @property
     def conditions(self) -> str:
         """To follow on another condition."""
@@ -93,25 +116,32 @@ class Which:
         return {name: value for name, value in given.items() if (name, value) != ("problem", "any")}
 
 
-def said(connection: Connection, which: Which, *, for_s: float = 1.0) -> Said:
-    """What outcomes with a problem say, word for word: all of a run, else at most the newest 100,000.
+def said(connection: Connection, which: Which, *, before: int | None = None, for_s: float = 1.0) -> Said:
+    """What outcomes with a problem say, word for word: of at most the newest 100,000.
 
+    before: an item's id, as the look before says it; None: from the newest on.
     for_s: no other window of them is begun after that; a lane, a time and a problem have no index of their own.
     """
-    if which.run is not None:
-        problems = _said_within(connection, which, 0, _ABOVE_ALL)
-        return Said(problems, sum(part.n for part in problems), is_all=True)
-    until, before, looked_at = time.monotonic() + for_s, _ABOVE_ALL, 0
-    problems = []
+    until, looked_at = time.monotonic() + for_s, 0
+    problems: list[SaidProblem] = []
+    upper = before or _ABOVE_ALL
     while True:
-        window = fetch_only(connection, _Window, _NEXT_WINDOW, before=before, window=_WINDOW)
-        looked_at += window.n
-        if window.last is not None:
-            problems += _said_within(connection, which, window.last, before)
-            before = window.last
-        is_all = window.n < _WINDOW
-        if is_all or looked_at >= LOOKED_AT or time.monotonic() >= until:
-            return Said(problems, looked_at, is_all)
+        n, last = _next_window(connection, which.run, upper)
+        if last is not None:
+            found = _said_within(connection, which, last, upper)
+            looked_at += n if which.run is None else sum(part.n for part in found)
+            problems += found
+            upper = last
+        if n < (_WINDOW if which.run is None else _WINDOW_OF_RUN):
+            return Said(problems, looked_at, None)
+        if looked_at >= LOOKED_AT or time.monotonic() >= until:
+            return Said(problems, looked_at, upper)
+
+
+def _next_window(connection: Connection, run: str | None, before: int) -> _Window:
+    if run is None:
+        return fetch_only(connection, _Window, _NEXT_WINDOW, before=before, window=_WINDOW)
+    return fetch_only(connection, _Window, _NEXT_OF_RUN, before=before, window=_WINDOW_OF_RUN, run=run)
 
 
 def _said_within(connection: Connection, which: Which, first: int, before: int) -> list[SaidProblem]:
@@ -119,9 +149,9 @@ def _said_within(connection: Connection, which: Which, first: int, before: int) 
         connection,
         SaidProblem,
         f"""
-        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {_SHOWN}), '') AS detail, count(*) AS n,
-               min(finished_at) AS first_at, max(finished_at) AS last_at
-        FROM outcome JOIN {which.items} ON item.id = outcome.item_id
+        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {_SHOWN}), '') AS detail,
+               array_agg(outcome.item_id) AS item_ids, min(finished_at) AS first_at, max(finished_at) AS last_at
+        FROM outcome JOIN {which.items_between(":first", ":before")} ON item.id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id
         WHERE outcome.problem IS NOT NULL AND item.state <> 'redone'
           AND outcome.item_id >= :first AND outcome.item_id < :before {which.conditions}
