@@ -23,7 +23,9 @@ from overnight_workers.settings import settings
 from tests.faults.test_full_disk import fill, small_disk
 from tests.forking import forked, processes
 from tests.stages.catalogs.conftest import Enriched, shop
+from tests.stages.catalogs.test_enrich_command import Enriching, ended
 from tests.stages.catalogs.test_runs_wait import work
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -67,6 +69,24 @@ def test_a_full_disk_of_the_sink_is_waited_for_with_the_answers_kept(catalog: En
     filler.unlink()
     done = work(catalog, run)
     assert (done.state, done.reason, catalog.sent) == ("complete", None, 3)
+
+
+def test_whoever_watches_a_run_hears_once_what_it_waits_for(catalog: Enriched, disk: Path) -> None:
+    catalog.declare(sink=f"{disk}/out.parquet", more="[pilot]\nrows = 0")
+    catalog.write(shop(2))
+    command = Enriching(catalog)
+    wait_until(lambda: len(catalog.service.ledger.states("item")) == 2)
+    filler = fill(disk)
+
+    def is_told() -> bool:
+        catalog.service.clock.pauses_are_over()
+        catalog.service.round()
+        return "shop-1: waits: the sink" in command.said()
+
+    wait_until(is_told, what=command.said)
+    filler.unlink()
+    (said,) = ended(catalog, command)
+    assert (command.returncode, said.count("waits: "), "shop-1: complete" in said) == (0, 1, True), said
 
 
 def test_a_table_that_somebody_has_locked_is_waited_for_and_said(

@@ -105,6 +105,7 @@ def _follow(run: Run, *, may_ask: bool) -> Run:
                 _steps(run, shown)
                 away_since = None
             except TransientError as error:
+                shown.waits(run, f"waits: {error}")
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > _PATIENCE_S:
                     raise OvernightError(f"{error}. Run {run.name} goes on when it is back, by itself") from error

@@ -163,8 +163,16 @@ class Shown:
             self._said = step.said
             console.say(f"{run.name}: {step.said}")
 
+    def waits(self, run: Run, why: str) -> None:
+        """The run waits for what isn't there now: a disk's room, a table, a database."""
+        if why != self._said:
+            self._said = why
+            console.say(f"{run.name}: {why}")
+
     def watch(self, run: Run) -> None:
         """Another process takes the steps."""
+        if run.reason is not None and run.reason.startswith("waits: "):
+            self.waits(run, run.reason)
         plan = orjson.loads(run.plan or "{}")
         self._look(run, plan.get("send"), f"{run.state}, by {run.owner_name or 'the workers'}")
 
