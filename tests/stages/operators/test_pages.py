@@ -48,6 +48,7 @@ def planted(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
         "OVERNIGHT_REDIS_URL": redis_server,
         "OVERNIGHT_DATABASE_URL": url,
         "OVERNIGHT_ROLES": json.dumps(ROLES),
+        "OVERNIGHT_RELAYS": json.dumps({"bills": {"database_url": "postgresql://bills@127.0.0.1:1/bills"}}),
     }
     flower = start(tmp_path_factory.mktemp("pages"), OURS, [f"--basic-auth={users}"], environment)
     try:
@@ -106,6 +107,28 @@ def test_every_alarm_says_what_it_is_about_without_what_others_quoted(planted: P
         "Relay orders: 3 messages were put aside, the last: no such field: messages.0: … is no good",
     ):
         assert said in page, said
+
+
+def test_each_relay_says_how_far_it_is_behind_and_its_alarms_lead_there(planted: Planted) -> None:
+    page = planted.page("/now")
+    relay = re.sub(r"\b1 h(?: \d+ min)?", "1 h", row(page, "rorders"))
+    aside = "the last that was put aside: no such field: messages.0: … is no good"
+    for said in ("ago 5 1 h 3 9 it has taken nothing on for 1 h: messages.0: … is no good", aside):
+        assert said in relay, relay
+    assert row(page, "rbills") == (
+        "bills never - - - - it is in the configuration and has never run: overnight relay bills"
+    )
+    with psycopg.connect(planted.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE before AS SELECT * FROM relay")
+        connection.execute("UPDATE relay SET said_at = now() - interval '2 h', failing_since = NULL")
+        wait_until(lambda: "it says nothing: is overnight relay orders running" in row(planted.page("/now"), "rorders"))
+        connection.execute("DELETE FROM relay")
+        connection.execute("INSERT INTO relay SELECT * FROM before")
+    alarms = re.findall(r"<li data-row=.*?</li>", page, re.DOTALL)
+    of_relays = [alarm for alarm in alarms if "Relay " in alarm]
+    assert len(of_relays) == 3
+    assert all('href="/now#relays">Look at the relays</a>' in alarm for alarm in of_relays)
+    assert 'id="relays"' in page
 
 
 def test_a_page_that_fails_by_a_fault_of_ours_says_so_and_the_others_go_on(planted: Planted) -> None:

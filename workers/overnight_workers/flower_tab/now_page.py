@@ -21,9 +21,10 @@ from overnight_workers.flower_tab.people import OPERATOR
 from overnight_workers.local_time import time_zone
 from overnight_workers.operators import lane_waits, limits_used
 from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.alarms import SILENT_S
 from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.operators.workers import MISSING
-from overnight_workers.settings import settings
+from overnight_workers.settings import Settings, settings
 
 LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
@@ -52,6 +53,8 @@ LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "sweep missing": ("Look at the workers", "workers", {}),
 }
 """Where an alarm leads: the button's text, the page (of ours, or of Flower's own), and its filter."""
+_OF_RELAYS: Final = ("relay behind", "messages put aside")
+"""Alarms that lead to the relays, further down on the same page."""
 _MOST_SCHEDULES: Final = 5
 _MOST_OF_A_KIND: Final = 3
 """So many alarms of a kind are all shown; of more only the first, and the others when somebody asks."""
@@ -106,6 +109,8 @@ class NowPage(Page):
             alarms=[] if seen is None else grouped([self._with_lead(alarm) for alarm in seen.alarms(current)]),
             limits=[] if seen is None else [view for view in limits_used.limits(seen) if view.is_at_work],
             late={} if seen is None else _late(seen),
+            silent_s=SILENT_S,
+            never_ran=[] if seen is None else _never_ran(seen, current),
             comes=comes,
             lane_waits=lane_waits,
             ITEM=ITEM,
@@ -122,6 +127,8 @@ class NowPage(Page):
             return f"Look at batch {alarm.batch_id}", self.link("batch", alarm.batch_id)
         if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
             return "Release…", self.link("act", name="release")
+        if alarm.kind in _OF_RELAYS:
+            return "Look at the relays", f"{self.link('now')}#relays"
         if alarm.kind not in LEADS:
             return None
         text, route, query = LEADS[alarm.kind]
@@ -151,6 +158,11 @@ def _late(seen: Snapshot) -> dict[str, int]:
     for part in seen.troubles.late:
         late[part.lane] = late.get(part.lane, 0) + part.items
     return late
+
+
+def _never_ran(seen: Snapshot, current: Settings) -> list[str]:
+    """Relays of the configuration that have never said anything."""
+    return sorted(current.relays.keys() - {relay.name for relay in seen.troubles.relays})
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from overnight_workers.settings import Lane, Settings, Timing
 
 _UNSWEPT_S: Final = 55.0
 """So that a probe that runs every minute says within two that nobody sweeps."""
-_SILENT_S: Final = 90.0
+SILENT_S: Final = 90.0
 """Stages say every 10 s that they run: an alarm comes within two minutes."""
 _NEVER_S: Final = float("inf")
 _UNCLEAR_LONG_S: Final = 25 * 3600.0
@@ -124,7 +124,7 @@ def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:
             yield Alarm("relay behind", f"Relay {name} is in the configuration and has never run.")
     for relay in troubles.relays:
         waits = f"{several(relay.waiting, 'message')} waited in its inbox, the oldest for {spoken(relay.oldest_s)}"
-        if relay.silent_s > _SILENT_S and (relay.name in settings.relays or relay.waiting):
+        if relay.silent_s > SILENT_S and (relay.name in settings.relays or relay.waiting):
             yield Alarm("relay behind", f"Relay {relay.name} has said nothing for {spoken(relay.silent_s)}; {waits}.")
         elif (relay.failing_s or 0.0) > _RELAY_LATE_S:
             yield Alarm(
@@ -201,14 +201,14 @@ def _batch_of(what: str) -> int | None:
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
     ticks = {
         routes.RESCUE: ("swept", max(_UNSWEPT_S, 3 * timing.sweep_every)),
-        routes.POLL: ("looked for batches", max(_SILENT_S, 3 * timing.poll_every)),
+        routes.POLL: ("looked for batches", max(SILENT_S, 3 * timing.poll_every)),
     }
     for pulse in pulses:
         if pulse.stage in ticks and pulse.silent_s is not None:
             did, patience_s = ticks[pulse.stage]
             if pulse.silent_s > patience_s:
                 yield Alarm("sweep missing", f"Nobody has {did} for {spoken(pulse.silent_s)} ({pulse.stage}).")
-        elif min(pulse.work_s or 0.0, _NEVER_S if pulse.silent_s is None else pulse.silent_s) > _SILENT_S:
+        elif min(pulse.work_s or 0.0, _NEVER_S if pulse.silent_s is None else pulse.silent_s) > SILENT_S:
             since = "has never run" if pulse.silent_s is None else f"last ran {spoken(pulse.silent_s)} ago"
             yield Alarm("stage silent", f"{pulse.stage} has had work for {spoken(pulse.work_s or 0.0)} and {since}.")
 
