@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
@@ -69,6 +70,12 @@ class Pages:
 
     def actions(self) -> list[tuple[Any, ...]]:
         return self.rows("SELECT name, actor, via, reason, items FROM action ORDER BY id")
+
+    def noted(self, name: str) -> tuple[int, str]:
+        """Of the newest action of this name: how many items, and dollars at the most."""
+        of_name = f"SELECT items, most_nano FROM action WHERE name = '{name}' ORDER BY id DESC LIMIT 1"
+        ((items, most_nano),) = self.rows(of_name)
+        return items, dollars(most_nano)
 
     def form(self, path: str) -> dict[str, str]:
         """The hidden fields of a preview's form."""
@@ -136,13 +143,39 @@ def test_a_lane_is_paused_and_goes_on_and_both_are_recorded(pages: Pages) -> Non
     assert pages.post("/act", {"name": "pause", "lane": "nobody's"}).status_code == 400
 
 
+def test_a_drain_says_its_items_and_dollars_first_and_records_the_same(pages: Pages) -> None:
+    waiting = "state = 'waiting' AND lane_id = (SELECT id FROM lane WHERE name = 'default')"
+    pages.rows(
+        "INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)"
+        " SELECT i, 1, 1, 1, 500, 'waiting', 1000, now() FROM generate_series(5001, 5003) i RETURNING id"
+    )
+    ((items,),) = pages.rows(f"SELECT count(*) FROM item WHERE {waiting}")
+    preview = text_of(pages.page("/act?name=drain&lane=default"))
+    said = re.search(rf"{items:,} items wait in it, for \$([\d.]+) at the most", preview)
+    assert said, preview
+    each = text_of(pages.page("/act?name=cancel&ids=5001"))
+    one = re.search(r"that saves \$([\d.]+) at the most", each)
+    assert one
+    assert Decimal(said[1]) == items * Decimal(one[1]), "items of one size cost the same"
+    for act in ("pause", "resume"):
+        assert (said[0] in text_of(pages.page(f"/act?name={act}&lane=default"))) == (act == "pause")
+    done = text_of(pages.post("/act", {"name": "drain", "lane": "default"}).text)
+    assert f"Lane default drains: {items:,} items that wait are packed at once" in done
+    assert pages.noted("drain") == (items, said[1])
+    page = text_of(pages.page("/actions"))
+    assert re.search(rf"drain lane default {items:,} \${said[1][:6]}", page), page
+    pages.rows("UPDATE lane SET drain_until = NULL, drained_by = NULL RETURNING id")
+    pages.rows("DELETE FROM item WHERE id BETWEEN 5001 AND 5003 RETURNING id")
+
+
 def test_a_whole_filter_is_tried_again_in_the_background_after_its_count_and_dollars_were_said(pages: Pages) -> None:
     said = pages.form("/act?name=redo&run=many&problem=any")
     assert said == {"name": "redo", "run": "many", "problem": "any"}
     preview = text_of(pages.page("/act?name=redo&run=many&problem=any"))
-    assert re.search(
-        rf"{MANY:,} items: their last tries were billed \$0.0025; another costs \$[\d.]+ at the most", preview
+    most = re.search(
+        rf"{MANY:,} items: their last tries were billed \$0.0025; another costs \$([\d.]+) at the most", preview
     )
+    assert most, preview
     answer = pages.post("/act", said | {"reason": "a bad night"})
     assert answer.status_code == 303
     page = answer.headers["location"]
@@ -150,17 +183,23 @@ def test_a_whole_filter_is_tried_again_in_the_background_after_its_count_and_dol
     states = "SELECT state, count(*) FROM item JOIN run ON run.id = run_id WHERE name = 'many' GROUP BY 1 ORDER BY 1"
     assert pages.rows(states) == [("redone", MANY), ("waiting", MANY)]
     assert pages.actions()[-1] == ("redo", "ann", "flower", "a bad night", MANY)
+    assert pages.noted("redo") == (MANY, most[1])
+    waits = text_of(pages.page("/act?name=cancel&run=many"))
+    assert f"{MANY:,} items not sent yet: canceled and never billed; that saves ${most[1]} at the most" in waits
     assert f"{MANY:,} items done" in text_of(pages.page(page))
 
 
 def test_a_selection_is_canceled_and_no_other_item(pages: Pages) -> None:
     preview = text_of(pages.page("/act?name=cancel&ids=8&ids=9"))
+    saved = re.search(r"that saves \$([\d.]+) at the most", preview)
+    assert saved, preview
     assert "Cancel: 2 selected" in preview
     assert "2 items not sent yet: canceled and never billed" in preview
     said = pages.form("/act?name=cancel&ids=8&ids=9")
     answer = pages.post("/act", said)
     wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
     assert pages.rows("SELECT id FROM item WHERE state = 'canceled' ORDER BY id") == [(8,), (9,)]
+    assert pages.noted("cancel") == (2, saved[1])
 
 
 def test_everything_has_to_be_said(pages: Pages) -> None:
@@ -193,9 +232,16 @@ def test_a_cap_is_raised_in_dollars(pages: Pages) -> None:
 def test_an_unclear_batch_is_declared_never_created(pages: Pages) -> None:
     page = pages.page("/batches/3")
     assert "It was never created" in text_of(page)
-    assert "is sent again" in text_of(pages.page("/act?name=never_created&batch=3"))
+    preview = text_of(pages.page("/act?name=never_created&batch=3"))
+    assert "is sent again" in preview
+    said = re.search(r"It has 1 unfinished item: \$([\d.]+) at the most", preview)
+    assert said, preview
+    assert "It has 1 unfinished item" in text_of(pages.page("/act?name=adopt&batch=3"))
     assert "batch 3 is sent again" in text_of(pages.post("/act", {"name": "never_created", "batch": "3"}).text).lower()
     assert pages.rows("SELECT state FROM batch WHERE id = 3") == [("packed",)]
+    assert pages.noted("decide") == (1, said[1]), "what was said before is what is recorded"
+    cancel = text_of(pages.page("/act?name=cancel&batch=3"))
+    assert f"1 item not sent yet: canceled and never billed; that saves ${said[1]} at the most" in cancel
     again = pages.post("/act", {"name": "never_created", "batch": "3"})
     assert again.status_code == 400
     assert "isn't unclear" in text_of(again.text)

@@ -176,7 +176,9 @@ def _decision(
 ) -> Act:
     def propose(said: Said) -> Proposal:
         batch = _batch(said)
-        proposed = _proposed(title.format(batch), text, verb, why_not(batch), is_dangerous=not asks)
+        reason = why_not(batch)
+        about = text if reason else f"{text}\n{steering.items_of_batch(batch)}"
+        proposed = _proposed(title.format(batch), about, verb, reason, is_dangerous=not asks)
         return replace(proposed, asks=asks)
 
     return Act(propose, lambda said, by: Done(perform(_batch(said), said, by)))

@@ -13,7 +13,7 @@ from overnight_workers.operators import filters, fingerprints, moments
 from overnight_workers.operators.fingerprints import ErrorGroup
 
 _WORDS: Final = ("lane", "run", "problem", "since")
-_MOST_GROUPS: Final = 100
+_MOST_GROUPS: Final = 50
 
 
 class ProblemsPage(Page):

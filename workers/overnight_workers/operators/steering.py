@@ -10,11 +10,15 @@ from decimal import Decimal, InvalidOperation
 from overnight_models import routes
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment, workspaces
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import budgets
 from overnight_models.ledger.money.budgets import BudgetView, Of, Period
-from overnight_models.ledger.operators import actions, lanes
+from overnight_models.ledger.operators import actions, canceling, lanes
 from overnight_models.ledger.operators.actions import By
+from overnight_models.ledger.operators.canceling import Prospect
+from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.quantities import NANO_PER_DOLLAR, several
+from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import operator_overrides
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.process import database, names, prices
@@ -57,7 +61,8 @@ def drain(lane: str, by: By) -> str:
     with database().transaction() as connection:
         waiting = lanes.drain(connection, names().lane(lane), by.actor)
         if waiting is not None:
-            actions.note(connection, "drain", {"lane": lane}, by, items=waiting)
+            most_nano = _at_most(_waiting(connection, lane))
+            actions.note(connection, "drain", {"lane": lane}, by, items=waiting, most_nano=most_nano)
     if waiting is None:
         raise PermanentError(f"lane {lane} is paused, so nothing of it is sent: `overnight resume {lane}` first")
     doorbell.ring(routes.PACK)
@@ -65,10 +70,35 @@ def drain(lane: str, by: By) -> str:
 
 
 def waiting_in(lane: str) -> str:
-    """How many items wait in a lane now, as a person says it."""
+    """How many items wait in a lane now, and what they may cost, as a person says it."""
     with database().transaction() as connection:
-        items = sum(state.waiting for state in lanes.states(connection) if state.name == lane)
-    return f"{several(items, 'item waits', 'items wait')} in it"
+        waiting = _waiting(connection, lane)
+    said = f"{several(waiting.items, 'item waits', 'items wait')} in it"
+    return f"{said}, for {_most(waiting)}" if waiting.items else said
+
+
+def items_of_batch(batch: int) -> str:
+    """How many unfinished items a batch has, and what sending them costs, as a person says it."""
+    items = _items_now(batch)
+    return f"it has {several(items.items, 'unfinished item')}: {_most(items)}"
+
+
+def _waiting(connection: Connection, lane: str) -> Prospect:
+    return canceling.prospect(connection, ItemFilter(lane=lane, state="waiting"), prices())
+
+
+def _of_batch(connection: Connection, batch: int) -> Prospect:
+    return canceling.prospect(connection, ItemFilter(batch_id=batch), prices())
+
+
+def _at_most(items: Prospect) -> int:
+    """What they cost in all, in nano-dollars; those without a price aren't in it."""
+    return items.unsent_nano + items.sent_nano
+
+
+def _most(items: Prospect) -> str:
+    unpriced = f", beside {items.unpriced:,} whose model has no price" if items.unpriced else ""
+    return f"${dollars(_at_most(items))} at the most{unpriced}"
 
 
 def why_paused(lane: str) -> str | None:
@@ -158,18 +188,29 @@ def adopt(batch: int, api_id: str, by: By) -> str:
 
 def never_created(batch: int, by: By) -> str:
     """An unclear batch was never created, a person says. Raises CantDecide."""
+    items = _items_now(batch)
     said = operator_overrides.never_created(batch, by.actor)
-    _note_decision({"batch": batch, "never_created": True}, by)
+    _note_decision({"batch": batch, "never_created": True}, by, items)
     return said
 
 
 def gone(batch: int, by: By) -> str:
     """The results of a batch can't be had any more, a person says: its items fail. Raises CantDecide."""
+    items = _items_now(batch)
     said = operator_overrides.gone(batch, by.actor)
-    _note_decision({"batch": batch, "gone": True}, by)
+    _note_decision({"batch": batch, "gone": True}, by, items)
     return said
 
 
-def _note_decision(wish: actions.Wish, by: By) -> None:
+def _items_now(batch: int) -> Prospect:
     with database().transaction() as connection:
-        actions.note(connection, "decide", wish, by)
+        return _of_batch(connection, batch)
+
+
+def _note_decision(wish: actions.Wish, by: By, items: Prospect | None = None) -> None:
+    """items: what the decision is about, and may cost; None: it costs nothing."""
+    with database().transaction() as connection:
+        if items is None:
+            actions.note(connection, "decide", wish, by)
+        else:
+            actions.note(connection, "decide", wish, by, items=items.items, most_nano=_at_most(items))
