@@ -94,6 +94,12 @@ LEFT JOIN LATERAL (
 WHERE budget.chain_id IS NULL
 ORDER BY lane.name, tenant.name, run.name, period;
 
+-- needed: What is needed for all that a budget holds. It reads each of those items.
+-- budget_id = 1
+SELECT coalesce(sum(reserved_nano), 0)::bigint AS nano, count(*) - count(reserved_nano) AS unbounded
+FROM item
+WHERE held_by = :budget_id;
+
 -- release_held: Let go of what budgets have room for again, the oldest first: it waits in its old place. Returns how many.
 SELECT budget.id, (budget.cap_nano - coalesce(
     (

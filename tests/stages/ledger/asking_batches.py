@@ -50,6 +50,7 @@ def ask_within_budgets(connection: Connection) -> None:
         budgets.set_budget(connection, "lane", lane, "day", cap, prices, strict=strict)
         budgets.set_budget(connection, "run", 1, "all", 10**12, prices, strict=strict)
     budgets.budgets(connection)
+    budgets.needed(connection, 1)
     (number,) = chains.numbers(connection, lane, ["t"], cap_nano=1).values()
     execute(connection, "UPDATE item SET chain_id = :n WHERE tenant_id IS NULL", n=number)
     source = waiting_source(connection)

@@ -15,6 +15,9 @@ import httpx2 as httpx
 import psycopg
 import pytest
 
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.money.budgets import release_held
+from overnight_models.ledger.pack.reserve import OVER
 from overnight_models.wire.outcome import dollars
 from tests.servers import copy_database
 from tests.stages.operators.flowers import OURS, Running, answers, row, start, text_of
@@ -341,3 +344,28 @@ def test_the_preview_of_a_cap_says_what_it_is_now_and_what_it_holds(pages: Pages
     ((cap_nano,),) = pages.rows("SELECT cap_nano FROM budget WHERE lane_id = 1 AND period = 'day'")
     assert "are spent and $0.00 reserved. It holds nothing." in text_of(page)
     assert f'name="cap" value="{dollars(cap_nano)}"' in page
+
+
+def test_the_cap_that_has_room_for_all_that_is_held_lets_just_that_go(pages: Pages) -> None:
+    ((budget, cap_nano),) = pages.rows("SELECT id, cap_nano FROM budget WHERE lane_id = 1 AND period = 'day'")
+    pages.rows(
+        "INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, held_by, held_since,"
+        f" held_reason, reserved_nano) SELECT i, 1, 1, 1, 500, 'held', 1000, {budget}, now(), '{OVER}', 10000000007"
+        " FROM generate_series(6001, 6003) i"
+        " RETURNING id"
+    )
+    link = "/act?name=cap&of=lane&of_name=default&period=day"
+    preview = text_of(pages.page(link))
+    assert "$30.000000021 at the most" in preview
+    cap = re.search(r"A cap of \$([\d.]+) has room for all of them", preview)
+    assert cap, preview
+    said = pages.form(link)
+    ledger = Database(pages.database_url)
+    for given, goes in ((Decimal(cap[1]) - Decimal("0.000000001"), 2), (Decimal(cap[1]), 1)):
+        assert pages.post("/act", said | {"cap": f"{given:f}"}).status_code == 200
+        with ledger.transaction() as connection:
+            assert release_held(connection, []) == goes, "the sweep lets go what there is room for"
+    ledger.close()
+    assert "It holds nothing" in text_of(pages.page(link))
+    pages.rows("DELETE FROM item WHERE id BETWEEN 6001 AND 6003 RETURNING id")
+    pages.rows(f"UPDATE budget SET cap_nano = {cap_nano} WHERE id = {budget} RETURNING id")

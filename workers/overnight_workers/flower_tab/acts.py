@@ -139,9 +139,7 @@ def _cap() -> Act:
         )
         if now is not None:
             spent = f"{words.dollars(now.spent_nano)} are spent and {words.dollars(now.reserved_nano)} reserved"
-            text = (
-                f"The cap is {words.dollars(now.cap_nano)}: {spent}.\n{words.held(now) or 'It holds nothing'}.\n{text}"
-            )
+            text = f"The cap is {words.dollars(now.cap_nano)}: {spent}.\n{steering.needed_by(now)}.\n{text}"
         return Proposal(
             f"Change the cap of {of} {name}, {per}",
             text,

@@ -19,7 +19,7 @@ from overnight_models.ledger.operators.canceling import Prospect
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.quantities import NANO_PER_DOLLAR, several
 from overnight_models.wire.outcome import dollars
-from overnight_workers.operators import operator_overrides
+from overnight_workers.operators import operator_overrides, words
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.process import database, names, prices
 from overnight_workers.settings import settings
@@ -127,6 +127,20 @@ def budget_of(of: Of, name: str, period: Period) -> BudgetView | None:
     with database().transaction() as connection:
         known = budgets.budgets(connection)
     return next((budget for budget in known if (budget.of, budget.name, budget.period) == (of, name, period)), None)
+
+
+def needed_by(budget: BudgetView) -> str:
+    """What a budget holds, and the cap that has room for all of it, as a person says it."""
+    if not budget.held:
+        return "it holds nothing"
+    with database().transaction() as connection:
+        needed = budgets.needed(connection, budget.id)
+    unbounded = f", beside {needed.unbounded:,} whose most isn't known" if needed.unbounded else ""
+    cap_nano = budget.spent_nano + budget.reserved_nano + needed.nano
+    return (
+        f"{words.held(budget)}: ${dollars(needed.nano)} at the most{unbounded}\n"
+        f"a cap of ${dollars(cap_nano)} has room for all of them"
+    )
 
 
 def release(by: By, *, anyway: bool = False) -> list[str]:

@@ -10,7 +10,7 @@ from overnight_models.ledger.bodies.requests import NO_BUDGET
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.money import chains
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
-from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_value
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value, fetch_value
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import dollars
 
@@ -166,6 +166,27 @@ def _held(connection: Connection) -> dict[int, list[_Held]]:
     ):
         held.setdefault(part.held_by, []).append(part)
     return held
+
+
+class Needed(NamedTuple):
+    """What the items need, at the most, that a budget holds."""
+
+    nano: int
+    unbounded: int
+    """Items of which that isn't known: they are in no sum."""
+
+
+def needed(connection: Connection, budget_id: int) -> Needed:
+    """What is needed for all that a budget holds. It reads each of those items."""
+    return fetch_only(
+        connection,
+        Needed,
+        """
+        SELECT coalesce(sum(reserved_nano), 0)::bigint AS nano, count(*) - count(reserved_nano) AS unbounded
+        FROM item WHERE held_by = :budget_id
+        """,
+        budget_id=budget_id,
+    )
 
 
 def set_budget(
