@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx2 as httpx
 import psycopg
 
+from tests.driving import Service
 from tests.forking import Program
 from tests.ports import free_port
 from tests.waiting import wait_until
@@ -189,3 +191,16 @@ def row(page: str, name: str) -> str:
     match = re.search(rf'<tr data-row="{name}"[^>]*>.*?</tr>', page, flags=re.DOTALL)
     assert match, f"no row {name}"
     return text_of(match[0])
+
+
+@contextmanager
+def flower_of(service: Service, where: Path, url: str) -> Iterator[Running]:
+    servers = {"OVERNIGHT_REDIS_URL": service.redis_url, "OVERNIGHT_DATABASE_URL": url}
+    roles = {"OVERNIGHT_ROLES": json.dumps({"operator": [USER[0]]}), "OVERNIGHT_LANES": json.dumps({"odd": {}})}
+    flower = start(where, OURS, [f"--basic-auth={':'.join(USER)}"], {**servers, **roles})
+    try:
+        wait_until(lambda: answers(flower), 120)
+        yield flower
+    finally:
+        flower.process.send_signal(signal.SIGTERM)
+        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]

@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 import shlex
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -22,7 +19,7 @@ import pytest
 
 from overnight_workers.cli import app
 from tests.driving import Service, read_command
-from tests.stages.operators.flowers import OURS, USER, Running, answers, start, text_of
+from tests.stages.operators.flowers import USER, Running, flower_of, text_of
 from tests.stages.operators.night import NIGHT, PAGE, QUESTIONS, Step
 from tests.waiting import wait_until
 
@@ -62,19 +59,6 @@ class Browser:
 
     def close(self) -> None:
         self._client.close()
-
-
-@contextmanager
-def flower_of(service: Service, where: Path, url: str) -> Iterator[Running]:
-    servers = {"OVERNIGHT_REDIS_URL": service.redis_url, "OVERNIGHT_DATABASE_URL": url}
-    roles = {"OVERNIGHT_ROLES": json.dumps({"operator": [USER[0]]}), "OVERNIGHT_LANES": json.dumps({"odd": {}})}
-    flower = start(where, OURS, [f"--basic-auth={':'.join(USER)}"], {**servers, **roles})
-    try:
-        wait_until(lambda: answers(flower), 120)
-        yield flower
-    finally:
-        flower.process.send_signal(signal.SIGTERM)
-        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
 
 
 def test_each_question_of_a_night_is_answered_by_clicks_and_by_commands(
