@@ -41,6 +41,7 @@ PAGES: Final = (
     "/items?state=held",
     "/items/1",
     "/items/999",
+    "/problems",
     "/deliveries",
     "/money",
     "/runs",
@@ -48,6 +49,7 @@ PAGES: Final = (
     "/actions",
     "/act?name=redo&run=spring",
     "/act?name=redo",
+    "/act?name=drain&lane=default",
     "/act?name=cap&of=lane&of_name=default&period=day",
 )
 _WIDTHS: Final = (1400, 420)

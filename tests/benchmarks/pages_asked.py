@@ -90,7 +90,9 @@ def by_windows() -> Iterator[tuple[str, Ask]]:
     for name, wanted in _BY_WINDOWS:
         yield f"Flower: {name}", partial(item_list.page, wanted=wanted)
     # of at most the newest 100,000
-    yield "overnight errors", lambda connection: problems.said(connection, Which())
+    yield "Flower: problems, and overnight errors", lambda connection: problems.said(connection, Which())
+    yield "Flower: problems of a lane", lambda connection: problems.said(connection, Which(lane="lane 2"))
+    yield "Flower: problems of a run", lambda connection: problems.said(connection, Which(run="run 1"))
 
 
 def _money(connection: Connection) -> object:
