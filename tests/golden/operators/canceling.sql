@@ -43,7 +43,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         WHERE name = :lane
     ) AND item.state = :state AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
         'following') AND NOT item.cancel_wanted AND (item.state IN ('direct',
-        'racing') OR item.direct_at IS NOT NULL)
+        'racing') OR item.direct_at IS NOT NULL) AND item.waiting_since IS NOT NULL
 ), costing AS (
     SELECT is_unsent, is_free, rate.model_id IS NULL AS is_unpriced, CASE WHEN is_free THEN 0
         ELSE (chosen.size + 2000) * rate.input_nano + chosen.max_tokens::bigint * rate.output_nano END AS nano
@@ -100,7 +100,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         WHERE name = :lane
     ) AND item.state = :state AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
         'following') AND NOT item.cancel_wanted AND NOT (item.state IN ('direct',
-        'racing') OR item.direct_at IS NOT NULL)
+        'racing') OR item.direct_at IS NOT NULL) AND item.waiting_since IS NOT NULL
 ), costing AS (
     SELECT is_unsent, is_free, rate.model_id IS NULL AS is_unpriced, CASE WHEN is_free THEN 0
         ELSE (chosen.size + 2000) * rate.input_nano + chosen.max_tokens::bigint * rate.output_nano END AS nano

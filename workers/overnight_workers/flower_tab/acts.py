@@ -88,11 +88,12 @@ def _of_lane(
     perform: Callable[[str, By], str],
     why_not: Callable[[str], str | None],
     *,
+    about_items: Callable[[str], str] = steering.waiting_in,
     is_dangerous: bool = False,
 ) -> Act:
     def propose(said: Said) -> Proposal:
         lane = steering.known_lane(said.get("lane", ""))
-        about = f"{text}\n{steering.waiting_in(lane)}"
+        about = f"{text}\n{about_items(lane)}"
         return _proposed(title.format(lane), about, verb, why_not(lane), is_dangerous=is_dangerous)
 
     return Act(propose, lambda said, by: Done(perform(said.get("lane", ""), by)))
@@ -199,6 +200,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "Drain it",
         steering.drain,
         steering.why_paused,
+        about_items=steering.cost_of_waiting_in,
         is_dangerous=True,
     ),
     "resume": _of_lane(

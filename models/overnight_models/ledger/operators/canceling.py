@@ -18,6 +18,8 @@ _UNSENT: Final = f"""
      AND EXISTS (SELECT FROM batch WHERE batch.id = item.batch_id AND batch.state = 'packed'))
 """
 _DIRECT: Final = "(item.state IN ('direct', 'racing') OR item.direct_at IS NOT NULL)"
+_INDEXED: Final = {"waiting": " AND item.waiting_since IS NOT NULL", "held": " AND item.held_by IS NOT NULL"}
+"""The same as the state, by a CHECK; no index mentions a state, and these have one."""
 _IN_REAL_TIME: Final = {True: _DIRECT, False: f"NOT {_DIRECT}"}
 
 
@@ -56,7 +58,7 @@ def _prospect(connection: Connection, wanted: ItemFilter, prices: Prices, *, dir
                    {_UNSENT} AS is_unsent
             FROM {wanted.source}
             WHERE {wanted.where} AND item.state IN ({_UNFINISHED}) AND NOT item.cancel_wanted
-              AND {_IN_REAL_TIME[direct]}
+              AND {_IN_REAL_TIME[direct]}{_INDEXED.get(wanted.state or "", "")}
         ), costing AS (
             SELECT is_unsent, is_free, rate.model_id IS NULL AS is_unpriced,
                    CASE WHEN is_free THEN 0 ELSE {worst("chosen")} END AS nano
