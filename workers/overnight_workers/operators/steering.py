@@ -58,9 +58,8 @@ def resume(lane: str, by: By) -> str:
 def drain(lane: str, by: By) -> str:
     """Empty a lane: what is in it goes at once, then it is paused. Raises PermanentError when it is paused."""
     known_lane(lane)
-    with (
-        database().transaction() as connection
-    ):  # one of its own: a lane isn't locked for as long as its items are read
+    # in a transaction of its own: the lane isn't locked for as long as its items are read
+    with database().transaction() as connection:
         most_nano = _at_most(_waiting(connection, lane))
     with database().transaction() as connection:
         waiting = lanes.drain(connection, names().lane(lane), by.actor)
