@@ -391,11 +391,8 @@ def test_a_query_is_read_in_utc_and_writes_nothing(tmp_path: Path, shop: str, mo
     assert "SHOP_URL isn't set" in faults(tmp_path, **declared("SELECT 1"))[0]
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://u:secret@127.0.0.1:1/x", "postgresql://u:sec/ret@h/x", "nothing://u:secret@h/x"]
-)
-def test_the_password_of_a_database_is_never_said(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("at", ["postgresql://u:secret@127.0.0.1:1", "postgresql://u:sec/ret@h", "none://u:secret@h"])
+def test_the_password_of_a_database_is_never_said(tmp_path: Path, at: str) -> None:
     with pytest.raises((BadSource, TransientError)) as refused:  # one that is away may come back
-        read(tmp_path, path=None, query="SELECT 1", url=url)
-    assert "secret" not in str(refused.value)
-    assert "sec/ret" not in str(refused.value)
+        read(tmp_path, path=None, query="SELECT 1", url=f"{at}/x")
+    assert not re.search("secret|sec/ret", str(refused.value))
