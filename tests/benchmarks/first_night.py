@@ -91,21 +91,23 @@ def _turn(service: Service, directory: Path, number: int, profile: Path | None) 
     """Both commands, one after the other, with the rows of a directory."""
     file = _declare(directory, number)
     requests = _requests(directory, file, number)
-    enqueued = _measured(service, ["enqueue", str(requests), "--run", f"file-{number}", "--wait", "--json"])
+    enqueued = _measured(
+        service, ["enqueue", str(requests), "--run", f"of-{directory.name}-{number}", "--wait", "--json"]
+    )
     enriched = _measured(service, ["enrich", str(file), "--yes", "--json"], profile)
     out.print(_steps(file))
     return {"enqueue --wait": enqueued, "enrich": enriched}
 
 
 def _declare(directory: Path, number: int) -> Path:
-    """The catalog of one round; its prompts are this round's alone, so that nothing is known."""
-    file = directory / f"night-{number}.toml"
+    """The catalog of one round of some rows; it is of these alone, so that nothing of them is known."""
+    file = directory / f"night-of-{directory.name}-{number}.toml"
     file.write_text(_CATALOG.format(number=number, more="." * number))
     return file
 
 
 def _requests(directory: Path, file: Path, number: int) -> Path:
-    """What the catalog sends, as a file for `overnight enqueue`; under keys of its own."""
+    """What the catalog sends, as a file for `overnight enqueue`; under keys that nobody has used."""
     from overnight_workers.catalogs.opened import opened
     from overnight_workers.catalogs.reading import read_catalog
     from overnight_workers.catalogs.recipe import recipe_of
@@ -117,7 +119,7 @@ def _requests(directory: Path, file: Path, number: int) -> Path:
         source.connection.execute(f"CREATE TABLE every AS SELECT {source.rows.hash} AS n, 0 AS beside FROM source")
         for row in source.rows.read(source.connection, "SELECT n, beside FROM every"):
             request = recipe.request(row.cells, row.variant)
-            line = {"key": f"file/{number}/{row.entry.hex()}", "params": request.params, "trace_id": row.key_text}
+            line = {"key": f"{file.stem}/{row.entry.hex()}", "params": request.params, "trace_id": row.key_text}
             lines.write(exact_json.dumps(line) + b"\n")
     return path
 

@@ -16,7 +16,7 @@ WHERE run_id = :run_id;
 -- rows = 1, run = 'text'
 SELECT request.key, request.trace_id AS cells
 FROM (
-    SELECT own.block, part.*
+    SELECT part.*
     FROM (
         SELECT DISTINCT block
         FROM run_block
@@ -29,17 +29,19 @@ FROM (
     ) own
     CROSS JOIN LATERAL (
         SELECT *
-        FROM item
-        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+        FROM request
+        WHERE item_id = ANY(ARRAY(
             SELECT id
-            FROM run
-            WHERE name = :run
-        )
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            ) AND state <> 'redone'
+        ))
         LIMIT 250
     ) part
-) item
-JOIN request ON request.item_id = item.id
-WHERE item.state <> 'redone'
+) request
 ORDER BY md5(request.key)
 LIMIT :rows;
 
@@ -53,7 +55,7 @@ ON CONFLICT (run_id) DO UPDATE SET document = excluded.document, callback = excl
 WITH came AS (
     SELECT output_tokens AS tokens
     FROM (
-        SELECT own.block, part.*
+        SELECT part.*
         FROM (
             SELECT DISTINCT block
             FROM run_block
@@ -66,17 +68,20 @@ WITH came AS (
         ) own
         CROSS JOIN LATERAL (
             SELECT *
-            FROM item
-            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            FROM outcome
+            WHERE item_id = ANY(ARRAY(
                 SELECT id
-                FROM run
-                WHERE name = :run
-            )
+                FROM item
+                WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                    SELECT id
+                    FROM run
+                    WHERE name = :run
+                ) AND state <> 'redone'
+            ))
             LIMIT 250
         ) part
-    ) item
-    JOIN outcome ON outcome.item_id = item.id
-    WHERE item.state <> 'redone' AND output_tokens > 0
+    ) outcome
+    WHERE output_tokens > 0
 ), bounds AS (
     SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length
     FROM came
@@ -112,7 +117,7 @@ WHERE run_id = :run_id;
 WITH came AS (
     SELECT extract(epoch FROM finished_at) AS second, ok
     FROM (
-        SELECT own.block, part.*
+        SELECT part.*
         FROM (
             SELECT DISTINCT block
             FROM run_block
@@ -125,17 +130,19 @@ WITH came AS (
         ) own
         CROSS JOIN LATERAL (
             SELECT *
-            FROM item
-            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            FROM outcome
+            WHERE item_id = ANY(ARRAY(
                 SELECT id
-                FROM run
-                WHERE name = :run
-            )
+                FROM item
+                WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                    SELECT id
+                    FROM run
+                    WHERE name = :run
+                ) AND state <> 'redone'
+            ))
             LIMIT 250
         ) part
-    ) item
-    JOIN outcome ON outcome.item_id = item.id
-    WHERE item.state <> 'redone'
+    ) outcome
 ), bounds AS (
     SELECT min(second) AS first, greatest(max(second) - min(second), 0.001) AS length
     FROM came
@@ -154,7 +161,7 @@ GROUP (ORDER BY input_tokens + cache_read_tokens + cache_write_5m_tokens + cache
 GROUP (ORDER BY output_tokens) AS output_median, percentile_cont(0.95) WITHIN
 GROUP (ORDER BY output_tokens) AS output_95
 FROM (
-    SELECT own.block, part.*
+    SELECT part.*
     FROM (
         SELECT DISTINCT block
         FROM run_block
@@ -167,17 +174,20 @@ FROM (
     ) own
     CROSS JOIN LATERAL (
         SELECT *
-        FROM item
-        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+        FROM outcome
+        WHERE item_id = ANY(ARRAY(
             SELECT id
-            FROM run
-            WHERE name = :run
-        )
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            ) AND state <> 'redone'
+        ))
         LIMIT 250
     ) part
-) item
-JOIN outcome ON outcome.item_id = item.id
-WHERE item.state <> 'redone' AND output_tokens > 0;
+) outcome
+WHERE output_tokens > 0;
 
 -- unsent: Runs whose reports their callbacks haven't got.
 SELECT run_id

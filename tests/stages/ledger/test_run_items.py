@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 
 import pytest
 from sqlalchemy import Connection
 
 from overnight_models.ledger import run_items
-from overnight_models.ledger.catalogs import answers
+from overnight_models.ledger.catalogs import answers, reports
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.money import runs as money_runs
 from overnight_models.ledger.operators import item_list
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
@@ -112,6 +114,62 @@ def test_a_block_that_is_known_is_not_noted_again(runs: Database) -> None:
             write(connection, [item_id], "first")
     with runs.transaction() as connection:
         assert fetch_only_value(connection, int, "SELECT count(*) FROM run_block") == 1
+
+
+def come_back(connection: Connection, ids: Iterable[int]) -> None:
+    """Their outcomes, each with as many output tokens as its number says."""
+    execute(
+        connection,
+        """
+        INSERT INTO outcome (item_id, input_tokens, output_tokens, attempts, ok, retryable, billed, via)
+        SELECT id, 1, id, 1, true, false, true, 'batch' FROM unnest(CAST(:ids AS bigint[])) AS id
+        """,
+        ids=list(ids),
+    )
+
+
+def searched(connection: Connection) -> int:
+    """How often this transaction has searched an index of requests or outcomes."""
+    return fetch_only_value(
+        connection,
+        int,
+        """
+        SELECT coalesce(sum(pg_stat_get_xact_numscans(indexrelid)), 0)::bigint
+        FROM pg_index JOIN pg_inherits ON inhrelid = indrelid
+        WHERE inhparent IN ('request'::regclass, 'outcome'::regclass)
+        """,
+    )
+
+
+def test_a_report_has_the_rows_of_its_run_alone_without_those_that_were_asked_again(runs: Database) -> None:
+    own = [*range(1, 40, 2), *range(3 * BLOCK - 5, 3 * BLOCK + 5)]
+    with runs.transaction() as connection:
+        write(connection, own, "first")
+        write(connection, range(2, 40, 2), "second")
+        come_back(connection, [*own, *range(2, 40, 2)])
+        execute(connection, "UPDATE item SET state = 'redone', waiting_since = NULL WHERE id = 3")
+        kept = [item_id for item_id in own if item_id != 3]
+        drawn = reports.draw(connection, "first", rows=1000)
+        assert sorted(row.key for row in drawn) == sorted(f"item {item_id}" for item_id in kept)
+        assert sum(moment.ok for moment in reports.progress(connection, "first", parts=60)) == len(kept)
+        parts = reports.lengths(connection, "first", parts=24)
+        assert (sum(part.rows for part in parts), parts[0].shortest, parts[-1].longest) == (len(kept), 1, max(own))
+        assert reports.tokens(connection, "first").output_median == median(kept)
+
+
+def test_a_report_of_items_that_statistics_do_not_know_reads_them_by_blocks(runs: Database) -> None:
+    ids = range(BLOCK, 9 * BLOCK)
+    with runs.transaction() as connection:
+        write(connection, ids, "first")
+        come_back(connection, ids)
+    with runs.transaction() as connection:
+        before = searched(connection)
+        reports.draw(connection, "first", rows=10)
+        reports.progress(connection, "first", parts=60)
+        reports.lengths(connection, "first", parts=24)
+        reports.tokens(connection, "first")
+        money_runs.timeline(connection, "first")
+        assert searched(connection) - before < len(ids) / 2
 
 
 def test_an_item_outside_the_blocks_of_its_run_is_a_fault(runs: Database) -> None:

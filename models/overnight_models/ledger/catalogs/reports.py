@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_value
-from overnight_models.ledger.run_items import items_of
+from overnight_models.ledger.run_items import of_whole_run
 
 IS_UNSENT: Final = "callback IS NOT NULL"
 """A report whose callback's broker hasn't got it yet."""
@@ -29,8 +29,8 @@ def draw(connection: Connection, run: str, *, rows: int) -> list[Drawn]:
         connection,
         Drawn,
         f"""
-        SELECT request.key, request.trace_id AS cells FROM {items_of()} JOIN request ON request.item_id = item.id
-        WHERE item.state <> 'redone' ORDER BY md5(request.key) LIMIT :rows
+        SELECT request.key, request.trace_id AS cells FROM {of_whole_run("request")}
+        ORDER BY md5(request.key) LIMIT :rows
         """,
         run=run,
         rows=rows,
@@ -131,8 +131,7 @@ def progress(connection: Connection, run: str, *, parts: int) -> list[Moment]:
         Moment,
         f"""
         WITH came AS (
-            SELECT extract(epoch FROM finished_at) AS second, ok
-            FROM {items_of()} JOIN outcome ON outcome.item_id = item.id WHERE item.state <> 'redone'
+            SELECT extract(epoch FROM finished_at) AS second, ok FROM {of_whole_run("outcome")}
         ),
         bounds AS (SELECT min(second) AS first, greatest(max(second) - min(second), 0.001) AS length FROM came)
         SELECT to_timestamp(max(second)) AS at, count(*) AS rows, count(*) FILTER (WHERE ok) AS ok
@@ -160,8 +159,7 @@ def lengths(connection: Connection, run: str, *, parts: int) -> list[Length]:
         Length,
         f"""
         WITH came AS (
-            SELECT output_tokens AS tokens FROM {items_of()} JOIN outcome ON outcome.item_id = item.id
-            WHERE item.state <> 'redone' AND output_tokens > 0
+            SELECT output_tokens AS tokens FROM {of_whole_run("outcome")} WHERE output_tokens > 0
         ),
         bounds AS (SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length FROM came)
         SELECT (tokens - first) * :parts / length AS part, min(tokens) AS shortest, max(tokens) AS longest,
@@ -192,8 +190,7 @@ def tokens(connection: Connection, run: str) -> Tokens:
                ) AS input_median,
                percentile_cont(0.5) WITHIN GROUP (ORDER BY output_tokens) AS output_median,
                percentile_cont(0.95) WITHIN GROUP (ORDER BY output_tokens) AS output_95
-        FROM {items_of()} JOIN outcome ON outcome.item_id = item.id
-        WHERE item.state <> 'redone' AND output_tokens > 0
+        FROM {of_whole_run("outcome")} WHERE output_tokens > 0
         """,
         run=run,
     )

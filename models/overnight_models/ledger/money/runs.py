@@ -7,7 +7,7 @@ from datetime import datetime
 
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_only
-from overnight_models.ledger.run_items import items_of
+from overnight_models.ledger.run_items import items_of, of_whole_run
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,13 @@ def timeline(connection: Connection, run: str) -> Timeline:
         connection,
         Timeline,
         f"""
-        WITH mine AS (
-            SELECT item.batch_id, max(request.enqueued_at) AS accepted_at, max(outcome.finished_at) AS collected_at
-            FROM {items_of()}
-            LEFT JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
-            GROUP BY item.batch_id
-        )
-        SELECT (SELECT max(accepted_at) FROM mine) AS accepted_at,
+        SELECT (SELECT max(enqueued_at) FROM {of_whole_run("request", but_redone=False)}) AS accepted_at,
                max(batch.packed_at) AS packed_at, max(submission.claimed_at) AS claimed_at,
                max(submission.api_created_at) AS created_at, max(submission.ended_at) AS ended_at,
-               (SELECT max(collected_at) FROM mine) AS collected_at,
+               (SELECT max(finished_at) FROM {of_whole_run("outcome", but_redone=False)}) AS collected_at,
                count(DISTINCT batch.id) AS batches
-        FROM mine JOIN batch ON batch.id = mine.batch_id LEFT JOIN submission ON submission.batch_id = batch.id
+        FROM (SELECT DISTINCT batch_id FROM {items_of()}) mine
+        JOIN batch ON batch.id = mine.batch_id LEFT JOIN submission ON submission.batch_id = batch.id
         """,
         run=run,
     )
