@@ -133,6 +133,20 @@ def test_every_command_helps() -> None:
         assert "Usage" in helped.output
 
 
+def test_help_is_read_whole_in_80_columns() -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__
+        helped = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"})
+        cut = re.findall(r"(?<![\w.-])\w[\w.]*…", helped.output)
+        assert not cut, f"overnight {name} --help"
+
+
+def test_the_first_page_names_no_lane_that_somebody_must_make_first() -> None:
+    shown = re.findall(r"^    overnight .*--lane (\S+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(shown) == {"default"}
+
+
 def test_every_command_that_a_page_shows_is_there_with_its_options() -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)

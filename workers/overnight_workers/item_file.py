@@ -96,6 +96,11 @@ def open_file(file: Path) -> IO[bytes]:
             f"{file} is a table, and items are JSON Lines: `overnight catalog new {file}` begins a catalog, which asks"
             " for each of its rows"
         )
+    if file.suffix.lower() == ".toml":
+        raise PermanentError(
+            f"{file} is no file of items, which are JSON Lines: where it is a catalog, `overnight enrich {file}"
+            " --dry-run` says what its rows will cost"
+        )
     try:
         return file.open("rb")
     except OSError as error:

@@ -220,6 +220,7 @@ def test_offline_nobody_is_asked_and_no_key_is_needed(
         (["work.jsonl", "--exact", "--offline"], "one of --exact, --offline and --sample"),
         (["empty.jsonl"], "it is empty"),
         (["bad.jsonl"], "line 1: not JSON"),
+        (["night.toml"], "overnight enrich night.toml --dry-run"),
         (["--compare", "nobody"], "no plan of a run 'nobody' is kept"),
     ],
 )
@@ -230,6 +231,7 @@ def test_what_cannot_be_planned_is_said(
     written(tmp_path / "work.jsonl", texts(3))
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "bad.jsonl").write_text("{\n")
+    (tmp_path / "night.toml").write_text('key = "sku"\n')
     assert sentence in str(refused(*words))
 
 

@@ -38,7 +38,7 @@ def sandbox(
         str | None,
         typer.Option(
             help='What shall go wrong: JSON, or a file of it. Example: [{"at": "create", "do": "status", '
-            '"status": 529, "rate": 0.1}]. All of it: pydoc overnight_workers.sandbox.faults.faults'
+            '"status": 529, "rate": 0.1}]. All of it: see above'
         ),
     ] = None,
     hit_rate: Annotated[
@@ -80,7 +80,9 @@ def sandbox(
     """Run a stand-in for the Anthropic API: no key, no cost, made-up answers that say so.
 
     Point a client at it with ANTHROPIC_BASE_URL and any API key; a key sk-sandbox-NAME has a workspace of its
-    own. Its meter is at /sandbox/meter, and faults can be set while it runs at /sandbox/faults.
+    own. Its meter is at /sandbox/meter, and faults can be set while it runs at /sandbox/faults; all of them:
+
+    pydoc overnight_workers.sandbox.faults.faults
     """
     # Imported here: the command line must start without starlette, which only the sandbox needs.
     try:
