@@ -61,6 +61,7 @@ def test_ctrl_c_detaches_and_says_so_and_the_next_enrich_goes_on(catalog: Enrich
     (said,) = ended(catalog, again)
     assert (again.returncode, "shop-1: complete" in said) == (0, True), said
     assert "run shop-1 isn't over (sending): the workers go on with it" in said
+    assert "5 of 5 rows were to be sent" in said
     assert (catalog.sent, len(catalog.published())) == (5, 5)
 
 

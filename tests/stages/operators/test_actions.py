@@ -78,6 +78,9 @@ def test_nothing_is_canceled_unless_somebody_says_yes(service: Service) -> None:
     service.accept(item("a"))
     asked = CliRunner().invoke(app, ["cancel", "a"], input="n\n")
     assert "take them back? [y/N]" in asked.output
+    unheard = CliRunner().invoke(app, ["cancel", "a"], input="")
+    assert isinstance(unheard.exception, PermanentError)
+    assert "nobody can be asked here: say --yes" in str(unheard.exception)
     assert json.loads(read_command(app, "cancel", "a", "--json", "--dry-run"))["canceled"] == 0
     assert service.ledger.states("item") == ["waiting"]
     assert "nothing that fits is unfinished" in read_command(app, "cancel", "a", "--state", "held", "--yes")

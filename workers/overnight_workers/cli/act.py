@@ -36,7 +36,7 @@ def act(preview: Preview, *, question: str, reason: str | None, yes: bool, dry_r
         raise PermanentError("--json asks nothing: say --yes to do it, or --dry-run to see what it would do")
     if not as_json:
         console.OUT.print(preview.text, markup=False)
-    wanted = yes or (not as_json and not dry_run and preview.items > 0 and typer.confirm(question, default=False))
+    wanted = yes or (not as_json and not dry_run and preview.items > 0 and console.ask(question))
     step = _do(preview, reason) if wanted and not dry_run and preview.items else None
     if as_json:
         done = {_DONE[preview.name]: 0 if step is None else step.done}

@@ -95,7 +95,7 @@ def _ask(catalog: Catalog, chosen: Chosen, price: Priced, now: bool, yes: bool) 
     )
     for name, why in chosen.bad:
         console.say(f"! {name} can't be sent: {why}")
-    if not yes and not typer.confirm("Send them?", default=True):
+    if new > 0 and not yes and not console.ask("Send them?", default=True):
         raise typer.Exit(1)
 
 

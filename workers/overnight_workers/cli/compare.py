@@ -149,7 +149,7 @@ def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:
     is_known = all(price.is_length_known for price in prices)
     together = Dollars.sum(price.dollars for price in prices).words(is_known)
     console.say(f"together {together}, in batches")
-    if not yes and not typer.confirm("Send them?", default=True):
+    if not yes and not console.ask("Send them?", default=True):
         raise typer.Exit(1)
 
 
@@ -244,7 +244,7 @@ def _print(compared: Comparison, judged: Judged | None, target: Path) -> None:
     from overnight_workers.catalogs.report.writing import short_usd
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("side", "valid", "right", "a row", "all rows", "tokens out", "seconds"):
+    for title in ("side", "valid", "right", "a row", "all rows", "tokens a row", "seconds"):
         table.add_column(title, justify="left" if title == "side" else "right")
     for side in compared.sides:
         table.add_row(

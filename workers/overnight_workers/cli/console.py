@@ -11,6 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from overnight_models.errors import PermanentError
 from overnight_models.quantities import billed, money
 
 # into a file or a pipe nothing is cut to the width of a terminal that isn't there
@@ -39,6 +40,16 @@ def interruptible() -> Iterator[None]:
     except KeyboardInterrupt:
         say("stopped; nothing of it is left running")
         raise typer.Exit(130) from None
+
+
+def ask(question: str, *, default: bool = False) -> bool:
+    """A person's word, where `--yes` isn't said. Raises PermanentError where nobody is there to answer."""
+    try:
+        return typer.confirm(question, default=default)
+    except typer.Abort as error:
+        if sys.stdin.isatty():  # Ctrl-C, or Ctrl-D
+            raise
+        raise PermanentError("nobody can be asked here: say --yes to do it") from error
 
 
 def as_json(document: object) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overnight_models.errors import PermanentError
-from overnight_workers.cli.console import OUT
+from overnight_workers.cli.console import OUT, ask
 
 
 def decide(
@@ -30,10 +30,11 @@ def decide(
     """
     if [adopt is not None, never_created, gone].count(True) != 1:
         raise PermanentError("say one of --adopt ID, --never-created and --gone")
-    if never_created and not yes:
-        typer.confirm(f"Batch {batch} is sent again. If it was created after all, it is paid twice. Go on?", abort=True)
-    if gone and not yes:
-        typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
+    question = f"Batch {batch} is sent again. If it was created after all, it is paid twice. Go on?"
+    if gone:
+        question = f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?"
+    if adopt is None and not yes and not ask(question):
+        raise typer.Exit(1)
     from overnight_models.ledger.operators.actions import By
     from overnight_workers.operators import steering
 

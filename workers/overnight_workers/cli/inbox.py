@@ -107,8 +107,9 @@ def drop(
 
     with _opened(name) as (connection, table):
         messages = ledger.aside_messages(connection, table, ids or ())
-    if messages and not yes:
-        typer.confirm(f"{several(len(messages), 'message is', 'messages are')} deleted. Go on?", abort=True)
+    question = f"{several(len(messages), 'message is', 'messages are')} deleted. Go on?"
+    if messages and not yes and not console.ask(question):
+        raise typer.Exit(1)
     with _opened(name) as (connection, table):
         number = ledger.drop_aside(connection, table, messages)
     console.OUT.print(f"{several(number, 'message is', 'messages are')} deleted")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from overnight_workers.catalogs.runs.taken import Step
 
 
-def plan_table(plan: dict[str, Any]) -> Group:
+def plan_table(plan: dict[str, Any], *, is_over: bool = False) -> Group:
     """What is sent and why, with its dollars; then what isn't."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("why", "rows", "about", "between", "known by"):
@@ -41,7 +41,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
     notes += [Text(plan["sink_lost"], "yellow")] if "sink_lost" in plan else []
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     answered = plan.get("answered", 0)  # plans of earlier versions don't say
-    sent = f"{plan['send'] - answered:,} of {plan['rows']:,} rows are to be sent"
+    sent = f"{plan['send'] - answered:,} of {plan['rows']:,} rows {'were' if is_over else 'are'} to be sent"
     sent += f"; {answered:,} were answered before, and cost nothing" if answered else ""
     return Group(
         Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *notes
@@ -108,7 +108,10 @@ def page(run: Run) -> Group:
     expected = forecast_of(run)
     if expected is not None:
         said += [Text(expected.words), *([Text(expected.missed, "bold red")] if expected.missed else [])]
-    parts: list[Text | Group] = [*said, *([plan_table(orjson.loads(run.plan))] if run.plan else [])]
+    parts: list[Text | Group] = [
+        *said,
+        *([plan_table(orjson.loads(run.plan), is_over=run.is_over)] if run.plan else []),
+    ]
     if "items" in counts:
         problems = ", ".join(f"{n:,} {cause}" for cause, n in counts["problems"].items())
         again = f"; {counts['asked_again']:,} asked again" if counts.get("asked_again") else ""

@@ -73,7 +73,7 @@ def keep(
     console.OUT.print(f"{catalog.name}: {times.words()}", markup=False)
     for due in dues:
         console.OUT.print(f"    {steering.moment(due)}", markup=False)
-    if not yes and not typer.confirm("Keep it?"):
+    if not yes and not console.ask("Keep it?"):
         raise typer.Exit(1)
     declared = Declared(
         path=str(file.resolve()),
