@@ -32,16 +32,15 @@ WITH RECURSIVE reason(why) AS (
     FROM reason
     WHERE why IS NOT NULL
 ), drawn AS (
-    SELECT why, random() < 0.5 AS is_oldest
+    SELECT why
     FROM reason
     WHERE why IS NOT NULL
     ORDER BY random()
     LIMIT :groups
 ),
--- else from a moment at which some were held, and a number, both by chance: many are held at one moment
+-- a moment at which some were held, and a number, both by chance: many are held at one moment
 start AS (
-    SELECT why, CASE WHEN is_oldest THEN oldest.held_since ELSE moment.held_since END AS since, CASE
-        WHEN is_oldest THEN 0 ELSE oldest.id + (random() * (newest.id - oldest.id))::bigint END AS id
+    SELECT why, moment.held_since AS since, oldest.id + (random() * (newest.id - oldest.id))::bigint AS id
     FROM drawn
     CROSS JOIN LATERAL (
         SELECT id, held_since
@@ -72,14 +71,26 @@ FROM (
         0) AS prefix_id
     FROM start
     CROSS JOIN LATERAL (
-        SELECT id, prefix_id
-        FROM item
-        WHERE held_by = :no_budget AND held_reason = start.why AND (held_since, item.id) >= (start.since,
-            start.id)
-        ORDER BY held_since, id
-        LIMIT (
-            SELECT :limit / count(*)
-            FROM drawn
+        (
+            SELECT id, prefix_id
+            FROM item
+            WHERE held_by = :no_budget AND held_reason = start.why
+            ORDER BY held_since, id
+            LIMIT (
+                SELECT :limit / 2 / count(*)
+                FROM drawn
+            )
+        )
+        UNION (
+            SELECT id, prefix_id
+            FROM item
+            WHERE held_by = :no_budget AND held_reason = start.why AND (held_since, item.id) >= (start.since,
+                start.id)
+            ORDER BY held_since, id
+            LIMIT (
+                SELECT :limit / 2 / count(*)
+                FROM drawn
+            )
         )
     ) item
     JOIN request ON request.item_id = item.id

@@ -24,13 +24,10 @@ _SOME_GROUPS: Final = """
                 ORDER BY held_reason LIMIT 1)
         FROM reason WHERE why IS NOT NULL
     ),
-    drawn AS (
-        SELECT why, random() < 0.5 AS is_oldest FROM reason WHERE why IS NOT NULL ORDER BY random() LIMIT :groups
-    ),
-    -- else from a moment at which some were held, and a number, both by chance: many are held at one moment
+    drawn AS (SELECT why FROM reason WHERE why IS NOT NULL ORDER BY random() LIMIT :groups),
+    -- a moment at which some were held, and a number, both by chance: many are held at one moment
     start AS (
-        SELECT why, CASE WHEN is_oldest THEN oldest.held_since ELSE moment.held_since END AS since,
-               CASE WHEN is_oldest THEN 0 ELSE oldest.id + (random() * (newest.id - oldest.id))::bigint END AS id
+        SELECT why, moment.held_since AS since, oldest.id + (random() * (newest.id - oldest.id))::bigint AS id
         FROM drawn
         CROSS JOIN LATERAL (
             SELECT id, held_since FROM item WHERE held_by = :no_budget AND held_reason = why
@@ -50,14 +47,21 @@ _SOME_GROUPS: Final = """
     SELECT body_group AS id, prefix_id, min(item_id) AS item_id FROM (
         SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id, 0) AS prefix_id
         FROM start CROSS JOIN LATERAL (
-            SELECT id, prefix_id FROM item
-            WHERE held_by = :no_budget AND held_reason = start.why
-              AND (held_since, item.id) >= (start.since, start.id)
-            ORDER BY held_since, id LIMIT (SELECT :limit / count(*) FROM drawn)
+            (
+                SELECT id, prefix_id FROM item WHERE held_by = :no_budget AND held_reason = start.why
+                ORDER BY held_since, id LIMIT (SELECT :limit / 2 / count(*) FROM drawn)
+            )
+            UNION
+            (
+                SELECT id, prefix_id FROM item
+                WHERE held_by = :no_budget AND held_reason = start.why
+                  AND (held_since, item.id) >= (start.since, start.id)
+                ORDER BY held_since, id LIMIT (SELECT :limit / 2 / count(*) FROM drawn)
+            )
         ) item JOIN request ON request.item_id = item.id
     ) held GROUP BY body_group, prefix_id ORDER BY random() LIMIT :groups
 """
-"""Some reasons by chance, each found by one look into the index, and of each the items that have waited longest, or
+"""Some reasons by chance, each found by one look into the index, and of each the items that have waited longest, and
 those from some place among them on.
 
 By the items alone, what stays unreadable of one lane would stand before all that is held later; always from the oldest
