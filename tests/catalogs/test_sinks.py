@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.faults import BadCatalog
+from overnight_workers.catalogs.sinks import files
 from tests.catalogs.publishing import KINDS, Place, answer, publish
 
 GOOD = {"title": "Good", "stars": 5}
@@ -72,6 +73,22 @@ def test_each_of_many_rows_that_are_gone_at_once_is_deleted(place: Place) -> Non
     publish(place.sink(), 1, [answer(key, GOOD) for key in keys])
     publish(place.sink(gone="delete"), 2, [], gone=[(key,) for key in keys[10:]])
     assert place.seen("sku") == [(key,) for key in keys[:10]]
+
+
+@pytest.mark.parametrize("name", ["answers.parquet", "answers.jsonl"])
+def test_what_is_paid_is_written_though_little_memory_is_not_enough(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, name, "")
+    sink = place.sink()
+    long = "red kettle " * 300
+    rows = [answer(f"K{number:05}", {"title": f"{long}{number}", "stars": 3}) for number in range(8_000)]
+    monkeypatch.setattr(files, "_MEMORIES", ("16MB",))
+    with pytest.raises(PermanentError, match="Out of Memory"):
+        publish(sink, 1, rows)
+    monkeypatch.setattr(files, "_MEMORIES", ("16MB", "400MB"))
+    publish(sink, 1, rows)
+    assert place.seen("sku") == [(f"K{number:05}",) for number in range(8_000)]
 
 
 def test_rows_of_variants_are_rows_of_their_own(place: Place) -> None:

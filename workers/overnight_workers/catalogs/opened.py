@@ -36,13 +36,13 @@ class Opened:
 
 
 @contextmanager
-def duck(*, in_order: bool = False) -> Iterator[DuckDBPyConnection]:
+def duck(*, in_order: bool = False, memory: str = MEMORY) -> Iterator[DuckDBPyConnection]:
     """A DuckDB that is gone at the end, within bounds. in_order: rows come as they stand in their source."""
     import duckdb
 
     with scratch() as directory:
         config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": MEMORY,
+            "memory_limit": memory,
             "threads": _THREADS,
             "temp_directory": str(directory),
         }

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,7 +17,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.cells import literal, one_file, quoted
-from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.opened import MEMORY, duck
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
@@ -27,13 +27,38 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _WRITTEN: Final = {
-    ".parquet": "FORMAT parquet, COMPRESSION zstd",
+    ".parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows}",
     ".jsonl": "FORMAT json",
     ".csv": "FORMAT csv, HEADER true",
 }
 _BETTER: Final = "may_do_better"
+_MEMORIES: Final = (MEMORY, "1GB", "4GB")
+"""What DuckDB may have; the next where it can't do with that."""
+_GROUP_BYTES: Final = 16 << 20
+"""Of text in a row group of Parquet, about: DuckDB has a whole one in memory."""
+_GROUP_ROWS: Final = (2_048, 122_880)
+"""The fewest and the most of a row group."""
+_SHORTEST_BUFFER: Final = 1 << 20
+"""Bytes. DuckDB reads JSON by twice the longest object, for each of its threads: 32 MB, unless it is told a length."""
 _NO_ROOM: Final = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 """What a disk says that has no room now."""
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """A run's answers as lines of JSON."""
+
+    file: Path
+    rows: int
+    longest: int
+    """Bytes of the longest."""
+
+    @property
+    def of_row_group(self) -> int:
+        """Rows like these that a row group of Parquet may have."""
+        fewest, most = _GROUP_ROWS
+        mean = self.file.stat().st_size // max(self.rows, 1)
+        return min(max(_GROUP_BYTES // max(mean, 1), fewest), most)
 
 
 @dataclass(frozen=True)
@@ -58,15 +83,30 @@ class FileSink:
 
         Raises PermanentError, and TransientError where the disk is full or another catalog is writing the same file.
         """
-        with self._said(), scratch() as directory, duck() as connection:
+        with self._said(), scratch() as directory:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not self._write_lines(publication, directory / "answers.jsonl") and not publication.gone:
+            lines = self._write_lines(publication, directory / "answers.jsonl")
+            if lines.rows or publication.gone:
+                self._put(lines, publication.gone)
+
+    def _put(self, lines: _Lines, gone: set[bytes]) -> None:
+        """What is paid isn't lost for want of memory: DuckDB sorts rows of long texts in memory only."""
+        import duckdb
+
+        *less, most = _MEMORIES
+        for limit in less:
+            with suppress(duckdb.OutOfMemoryException):
+                self._put_within(limit, lines, gone)
                 return
-            self._read_lines(connection, directory / "answers.jsonl")
-            self._note_gone(connection, publication.gone)
-            with self._alone():
-                self._read_old(connection)
-                self._replace(connection)
+        self._put_within(most, lines, gone)
+
+    def _put_within(self, limit: str, lines: _Lines, gone: set[bytes]) -> None:
+        with duck(memory=limit) as connection, self._alone():
+            connection.execute("SET threads = 1")  # each of them has buffers of its own
+            self._read_lines(connection, lines)
+            self._note_gone(connection, gone)
+            self._read_old(connection)
+            self._replace(connection, lines.of_row_group)
 
     def is_lost(self) -> bool:
         """Whether there is no such file, or nothing in it."""
@@ -99,24 +139,26 @@ class FileSink:
                 raise TransientError(f"the sink {self.path} can't be written: {full}") from error
             raise PermanentError(f"the sink {self.path} can't be written: {why}") from error
 
-    def _write_lines(self, publication: Publication, file: Path) -> int:
-        rows = 0
+    def _write_lines(self, publication: Publication, file: Path) -> _Lines:
+        rows = longest = 0
         with file.open("wb") as lines:
             for answered in publication.rows:
-                lines.write(line(self.columns.row(answered, publication.number) | {_BETTER: answered.may_do_better}))
+                row = self.columns.row(answered, publication.number) | {_BETTER: answered.may_do_better}
+                longest = max(longest, lines.write(line(row)))
                 rows += 1
-        return rows
+        return _Lines(file, rows, longest)
 
-    def _read_lines(self, connection: DuckDBPyConnection, file: Path) -> None:
-        if file.stat().st_size == 0:
+    def _read_lines(self, connection: DuckDBPyConnection, lines: _Lines) -> None:
+        """The lines as a table, which DuckDB keeps on disk where memory has no room."""
+        if not lines.rows:
             columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.types.items())
             connection.execute(f"CREATE TABLE came ({columns}, {_BETTER} BOOLEAN)")
             return
         given = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in self.columns.types.items())
         connection.execute(f"""
-            CREATE VIEW came AS SELECT * FROM read_json(
-                {one_file(file)}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
-
+            CREATE TABLE came AS SELECT * FROM read_json(
+                {one_file(lines.file)}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
+                maximum_object_size = {max(lines.longest, _SHORTEST_BUFFER)}
             )
         """)
 
@@ -155,7 +197,7 @@ class FileSink:
         connection.execute("CREATE TABLE gone (n UHUGEINT)")
         memory.insert(connection, "gone", list(gone))
 
-    def _replace(self, connection: DuckDBPyConnection) -> None:
+    def _replace(self, connection: DuckDBPyConnection, of_row_group: int) -> None:
         keys = ", ".join(quoted(name) for name in self.columns.identifying)
         same = " AND ".join(f"came.{quoted(name)} = old.{quoted(name)}" for name in self.columns.identifying)
         stays = f"NOT EXISTS (SELECT 1 FROM came WHERE {same} AND NOT {_BETTER} AND came.{RUN} >= old.{RUN})"
@@ -171,7 +213,7 @@ class FileSink:
         try:
             connection.execute(
                 f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
-                f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix]})"
+                f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix].format(rows=of_row_group)})"
             )
             if target.exists():
                 shutil.copymode(target, aside)  # whoever could read the file still can
