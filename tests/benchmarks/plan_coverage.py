@@ -95,14 +95,14 @@ def _season(draw: random.Random, seen: defaultdict[tuple[str, str, str], Seen]) 
         came = _answers(draw, recipe, rows, night=night)
         asked = Asked(rows, rows * _MAX_TOKENS, Stratum(rows, rows * 400), {_KIND: OfKind(rows, rows * _MAX_TOKENS)})
         of_lane = _by_model(lane)
-        what = "another recipe" if is_change else "first" if not recipe.past else "some rows new"
+        night_kind = "another recipe" if is_change else "first" if not recipe.past else "some rows new"
         for rule, past in (
             ("exactly what is asked", Past(of_lane, _by_model(recipe.past))),
             ("lane and model, as before", Past(of_lane)),
         ):
             figure = tokens_out({(recipe.model, None): asked}, past, {}, ANSWER_SHARE).total
             known = "none: not known yet" if figure.how is How.ASSUMED else "some"
-            seen[rule, what, known].add(figure, came.output_tokens)
+            seen[rule, night_kind, known].add(figure, came.output_tokens)
         recipe.past.append(came)
         lane.append(came)
 

@@ -72,9 +72,9 @@ def test_what_is_no_data_for_a_first_catalog(here: Path) -> None:
 
 
 def test_an_option_that_has_a_few_values_says_all_of_them_once(here: Path) -> None:
-    found = faults('publish = "sometimes"')
-    assert found.count("publish: ") == 1
-    assert 'it is "complete", "as_they_come" or {valid = 0.99}' in found
+    said = faults('publish = "sometimes"')
+    assert said.count("publish: ") == 1
+    assert 'it is "complete", "as_they_come" or {valid = 0.99}' in said
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_a_share_that_is_none(here: Path, written: str, sentence: str) -> None:
 
 
 def test_a_class_that_can_not_be_imported_says_which_module_and_where_it_was_looked_for(here: Path) -> None:
-    found = faults(tables='[output]\nclass = "warehouse.answers:Description"')
-    assert "there is no module warehouse: it was looked for among what is installed, then in" in found
-    assert str(here) in found
+    said = faults(tables='[output]\nclass = "warehouse.answers:Description"')
+    assert "there is no module warehouse: it was looked for among what is installed, then in" in said
+    assert str(here) in said
     Path("storehouse.py").write_text("import pydantic\nimport nothing_like_that\n")
-    found = faults(tables='[output]\nclass = "storehouse:Description"')
-    assert "storehouse was found, and can't be imported: ModuleNotFoundError: No module named 'nothing_like" in found
-    assert "storehouse.py, line 2" in found
+    said = faults(tables='[output]\nclass = "storehouse:Description"')
+    assert "storehouse was found, and can't be imported: ModuleNotFoundError: No module named 'nothing_like" in said
+    assert "storehouse.py, line 2" in said
 
 
 def test_every_cause_is_said_in_plain_words() -> None:

@@ -157,9 +157,9 @@ def test_a_drain_says_its_items_and_dollars_first_and_records_the_same(pages: Pa
     said = re.search(rf"{items:,} items wait in it, for \$([\d.]+) at the most", preview)
     assert said, preview
     each = text_of(pages.page("/act?name=cancel&ids=5001"))
-    one = re.search(r"that saves \$([\d.]+) at the most", each)
-    assert one
-    assert Decimal(said[1]) == items * Decimal(one[1]), "items of one size cost the same"
+    of_one = re.search(r"that saves \$([\d.]+) at the most", each)
+    assert of_one
+    assert Decimal(said[1]) == items * Decimal(of_one[1]), "items of one size cost the same"
     assert f"{items:,} items wait in it." in text_of(pages.page("/act?name=pause&lane=default"))
     done = text_of(pages.post("/act", {"name": "drain", "lane": "default"}).text)
     assert f"Lane default drains: {items:,} items that wait are packed at once" in done

@@ -132,10 +132,10 @@ def test_problems_of_a_run_are_looked_for_in_windows_of_its_items(
             if before is None:
                 break
     assert (every.looked_at, every.is_all, {part.problem for part in every.problems}) == (5, True, {"refused"})
-    found = [number for part in parts for said in part.problems for number in said.item_ids]
+    numbers = [number for part in parts for said in part.problems for number in said.item_ids]
     assert len(parts) == 4, "two items each, and a last look that finds none"
-    assert sorted(found) == sorted(number for said in every.problems for number in said.item_ids)
-    assert len(set(found)) == 5
+    assert sorted(numbers) == sorted(number for said in every.problems for number in said.item_ids)
+    assert len(set(numbers)) == 5
 
 
 def test_an_age_that_no_calendar_has_is_an_error_in_a_sentence(service: Service) -> None:

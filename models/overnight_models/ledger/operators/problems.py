@@ -128,9 +128,9 @@ def said(connection: Connection, which: Which, *, before: int | None = None, for
     while True:
         n, last = _next_window(connection, which.run, upper)
         if last is not None:
-            found = _said_within(connection, which, last, upper)
-            looked_at += n if which.run is None else sum(part.n for part in found)
-            problems += found
+            within = _said_within(connection, which, last, upper)
+            looked_at += n if which.run is None else sum(part.n for part in within)
+            problems += within
             upper = last
         if n < (_WINDOW if which.run is None else _WINDOW_OF_RUN):
             return Said(problems, looked_at, None)
