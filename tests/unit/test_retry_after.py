@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_workers.anthropic_api.api import retry_after_s
+from overnight_workers.anthropic_api.moments import retry_after_s
 
 DATE = {"date": "Sun, 29 Nov 2026 22:00:00 GMT"}
 

@@ -12,7 +12,7 @@ from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_workers import process
-from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api import result_lines
 from overnight_workers.stages.collect import collect as collecting
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
@@ -55,7 +55,7 @@ def test_results_that_break_off_are_read_again_and_recorded_once(service: Servic
 
 
 def test_results_that_stall_are_read_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_STALL_S", 0.3)
+    monkeypatch.setattr(result_lines, "STALL_S", 0.3)
     ended(service, *many())
     service.api.fault("results", "stall", lines=3, seconds=2, count=1)
     collect()

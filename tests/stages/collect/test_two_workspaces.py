@@ -6,7 +6,7 @@ import pytest
 
 from overnight_models.ledger.collect import collect as ledger
 from overnight_workers import process
-from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api import result_lines
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -44,7 +44,7 @@ def test_results_that_stall_in_a_workspace_delay_no_other_workspace(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended_in_two_workspaces(service, monkeypatch, first=4)
-    monkeypatch.setattr(api, "_STALL_S", 0.3)
+    monkeypatch.setattr(result_lines, "STALL_S", 0.3)
     service.api.fault("results", "stall", lines=0, seconds=2)
     assert collect().startswith("5 batches: 1 succeeded")
     before = service.ledger.fetch_one(

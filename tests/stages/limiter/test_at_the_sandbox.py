@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import redis
 
-from overnight_workers.anthropic_api.api import retry_after_s
+from overnight_workers.anthropic_api.moments import retry_after_s
 from overnight_workers.limiter import Limiter, Need, Used, Wait
 from overnight_workers.limiter.limits import PoolLimits
 from tests.limiting import MODEL, granted

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_workers.anthropic_api import http_client
+from overnight_workers.anthropic_api import http_client, moments, result_lines
 from overnight_workers.anthropic_api.http_client import NoAnswer, StatusError
 from overnight_workers.held import held
 from overnight_workers.keys import api_keys
@@ -31,12 +29,8 @@ _API_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _MOST_ITEMS: Final = 2**31 - 1
 _ANSWER_S: Final = 20.0
 """For a whole answer to a question: nobody else's work waits longer for a workspace whose API doesn't answer."""
-_SLOWEST_BYTES_S: Final = 1000
-"""Of results: slower, they are read again, later."""
 _COUNTS: Final = ("processing", "succeeded", "errored", "canceled", "expired")
 _CHUNK: Final = 1 << 18
-_STALL_S: Final = 60.0
-"""Without a byte of the results: then they are read again, later."""
 SPEND_LIMIT: Final = re.compile(r"reached your specified( workspace)? API usage limits|credit balance", re.IGNORECASE)
 """Words of a 400 that is about money, and about no request."""
 
@@ -129,7 +123,7 @@ def create(
             chunks.authorized,
             error.said,
             error_code=error.error_code,
-            retry_after_s=retry_after_s(error.response.headers),
+            retry_after_s=moments.retry_after_s(error.response.headers),
             key_is_renewed=RENEWED in error.response.request.extensions,
         )
     except NoAnswer as error:
@@ -155,7 +149,7 @@ def _new_batch(answer: object) -> NewBatch | None:
     if not isinstance(api_id, str) or not api_id.strip():
         return None
     try:
-        return NewBatch(api_id, _time(answer["created_at"]), _maybe_time(answer.get("expires_at")))
+        return NewBatch(api_id, moments.moment_of(answer["created_at"]), moments.maybe_moment(answer.get("expires_at")))
     except (KeyError, TypeError, ValueError):
         return NewBatch(api_id, datetime.now(UTC), None)
 
@@ -209,13 +203,13 @@ class Listed:
         given = row.get("request_counts")
         counts = {name: n for name, n in given.items() if type(n) is int} if isinstance(given, Mapping) else {}
         ended = row.get("processing_status") == "ended"
-        created_at = _maybe_time(row.get("created_at"))
+        created_at = moments.maybe_moment(row.get("created_at"))
         return cls(
             api_id,
             max(0, min(_items(counts), _MOST_ITEMS)),
             created_at or seen_at,
-            _maybe_time(row.get("expires_at")),
-            (_maybe_time(row.get("ended_at")) or seen_at) if ended else None,
+            moments.maybe_moment(row.get("expires_at")),
+            (moments.maybe_moment(row.get("ended_at")) or seen_at) if ended else None,
             json.dumps(counts).replace("\\u0000", ""),
             row.get("archived_at") is not None,
             created_at is None,
@@ -252,7 +246,7 @@ def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _P
         rows = page["data"]
         if not isinstance(rows, list):
             raise TypeError(f"its `data` is no list, but {type(rows).__name__}")
-        date, more = _date(headers), page.get("has_more")
+        date, more = moments.date_of(headers), page.get("has_more")
         batches, unread = [], 0
         for row in rows:
             try:
@@ -274,7 +268,7 @@ def retrieve(workspace: str, api_id: str) -> Listed:
     """One batch. Raises ApiUnavailable; its status is 404 for some seconds on a batch that exists."""
     with _reading("retrieve", f"batch {api_id}"):
         document, headers = _get(workspace, f"{_BATCHES}/{api_id}", {})
-        return Listed.read(document, _date(headers) or datetime.now(UTC))
+        return Listed.read(document, moments.date_of(headers) or datetime.now(UTC))
 
 
 def _get(workspace: str, path: str, query: Mapping[str, int | str]) -> tuple[object, Mapping[str, str]]:
@@ -299,7 +293,7 @@ def _get(workspace: str, path: str, query: Mapping[str, int | str]) -> tuple[obj
 def cancel(workspace: str, api_id: str) -> None:
     """Tell the API to stop a batch. What it has begun is finished and billed. Raises ApiUnavailable."""
     with _reading("cancel", f"canceling {api_id}"):
-        _told(workspace, "POST", f"{_BATCHES}/{api_id}/cancel")
+        _ask(workspace, "POST", f"{_BATCHES}/{api_id}/cancel")
 
 
 def delete(workspace: str, api_id: str) -> bool:
@@ -309,7 +303,7 @@ def delete(workspace: str, api_id: str) -> bool:
     """
     try:
         with _reading("delete", f"deleting {api_id}"):
-            _told(workspace, "DELETE", f"{_BATCHES}/{api_id}")
+            _ask(workspace, "DELETE", f"{_BATCHES}/{api_id}")
     except ApiUnavailable as error:
         if error.status == 404:
             return False
@@ -317,9 +311,9 @@ def delete(workspace: str, api_id: str) -> bool:
     return True
 
 
-def _told(workspace: str, method: str, path: str) -> None:
-    telling = client(workspace)
-    http_client.whole(telling, telling.build_request(method, path))
+def _ask(workspace: str, method: str, path: str) -> None:
+    asking = client(workspace)
+    http_client.whole(asking, asking.build_request(method, path))
 
 
 def count_tokens(
@@ -360,40 +354,17 @@ def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
             "GET",
             f"{_BATCHES}/{api_id}/results",
             headers={"accept": "application/binary"},
-            timeout=httpx2.Timeout(_STALL_S, connect=5.0),
+            timeout=httpx2.Timeout(result_lines.STALL_S, connect=5.0),
         )
         response = http_client.begun(asking, request)
         try:
-            yield _lines(_steady(response.iter_bytes()))
+            yield result_lines.lines(result_lines.steady(response.iter_bytes()))
         finally:
             response.close()
 
 
-def _steady(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, as long as they don't come so slowly that others' results would wait for hours."""
-    since, size = time.monotonic(), 0
-    for chunk in chunks:
-        yield chunk
-        size += len(chunk)
-        took_s = time.monotonic() - since
-        if took_s > _STALL_S:
-            if size < took_s * _SLOWEST_BYTES_S:
-                raise TimeoutError(f"{size:,} bytes in {took_s:.0f} s")
-            since, size = time.monotonic(), 0
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        reach("in the results")
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line for line in lines if line.strip())
-    if rest.strip():
-        yield rest
-
-
 @contextmanager
-def _reading(call: str, what: str) -> Iterator[None]:
+def _reading(call: str, subject: str) -> Iterator[None]:
     """A call that changes nothing: counted by its name and status, and ApiUnavailable for whatever goes wrong."""
     import httpx2
 
@@ -403,17 +374,19 @@ def _reading(call: str, what: str) -> Iterator[None]:
         yield
         status = 200
     except StatusError as error:
-        pause_s = retry_after_s(error.response.headers)
+        pause_s = moments.retry_after_s(error.response.headers)
         status = error.status
-        raise ApiUnavailable(f"{what}: {error.status} {error.said}", error.status, pause_s, error.error_code) from error
+        raise ApiUnavailable(
+            f"{subject}: {error.status} {error.said}", error.status, pause_s, error.error_code
+        ) from error
     except NoAnswer as error:
-        raise ApiUnavailable(f"{what}: {error}") from error
+        raise ApiUnavailable(f"{subject}: {error}") from error
     except httpx2.HTTPError as error:
-        raise ApiUnavailable(f"{what}: {type(error).__name__}: {error}") from error
+        raise ApiUnavailable(f"{subject}: {type(error).__name__}: {error}") from error
     except TimeoutError as error:
-        raise ApiUnavailable(f"{what}: too slow: {error}") from error
+        raise ApiUnavailable(f"{subject}: too slow: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise ApiUnavailable(f"{what}: an answer that can't be read: {error!r}") from error
+        raise ApiUnavailable(f"{subject}: an answer that can't be read: {error!r}") from error
     finally:
         counted.api_call(call, status)
         reach("after calling the API")
@@ -423,57 +396,6 @@ def _mapping(answer: object) -> Mapping[str, object]:
     if isinstance(answer, Mapping):
         return answer
     raise TypeError(f"an object was expected, not {type(answer).__name__}")
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the API wants to be left alone, in seconds; None when it doesn't say, or not readably.
-
-    `retry-after-ms` comes first; `retry-after` is seconds or a date, reckoned from the answer's own Date header.
-    """
-    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            asked = float(headers[name]) / per_second
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(asked) and asked >= 0:
-            return asked
-    until = _http_date(headers.get("retry-after"))
-    return None if until is None else max(0.0, (until - (_date(headers) or datetime.now(UTC))).total_seconds())
-
-
-def _time(text: object) -> datetime:
-    """A moment. Raises ValueError when it is none, or none that a batch can have."""
-    moment = datetime.fromisoformat(str(text))
-    return _plausible(moment)
-
-
-def _maybe_time(text: object) -> datetime | None:
-    try:
-        return None if text is None else _time(text)
-    except ValueError:
-        return None
-
-
-def _plausible(moment: datetime) -> datetime:
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    if not 2000 < aware.year < 2200:
-        raise ValueError(f"no time of a batch: {moment}")
-    return aware
-
-
-def _date(headers: Mapping[str, str]) -> datetime | None:
-    """The response's Date; None when there is none that can be read."""
-    return _http_date(headers.get("date"))
-
-
-def _http_date(text: str | None) -> datetime | None:
-    """A date as a header has it, or in ISO 8601; in UTC when it names no zone. None when it can't be read."""
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            return _plausible(read(text or ""))
-        except (ValueError, TypeError, ArithmeticError, LookupError):
-            continue
-    return None
 
 
 def ahead(page: Page, database_now: datetime) -> timedelta:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from overnight_models.crash_points import reach
 from overnight_workers.anthropic_api import http_client
-from overnight_workers.anthropic_api.api import retry_after_s
 from overnight_workers.anthropic_api.http_client import StatusError
+from overnight_workers.anthropic_api.moments import retry_after_s
 from overnight_workers.anthropic_api.stream import Gathered
 from overnight_workers.keys import api_keys
 from overnight_workers.telemetry import counted
