@@ -8,7 +8,7 @@ import anthropic
 import pytest
 
 from overnight_workers.sandbox.process import Running
-from tests.contract.calling import ask, batched, plain
+from tests.contract.calling import ask, batched, sdk
 from tests.sandboxes import forked_sandbox
 
 _names = count()
@@ -24,9 +24,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def client(sandbox: Running) -> Iterator[anthropic.Anthropic]:
     """The SDK, in a workspace that no other test uses."""
     key = f"sk-sandbox-messages{next(_names)}"
-    with anthropic.Anthropic(
-        http_client=plain(), base_url=sandbox.url, api_key=key, max_retries=0, _strict_response_validation=True
-    ) as client:
+    with sdk(sandbox, key) as client:
         yield client
 
 

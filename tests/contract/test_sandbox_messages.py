@@ -14,7 +14,7 @@ import pytest
 from overnight_models.money import prices
 from overnight_models.money.prices import Usage
 from overnight_workers.sandbox.process import Running
-from tests.contract.calling import HAIKU, SONNET, ask, batched, plain
+from tests.contract.calling import HAIKU, SONNET, ask, batched, sdk
 from tests.sandboxes import forked_sandbox
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
@@ -31,9 +31,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def client(sandbox: Running) -> Iterator[anthropic.Anthropic]:
     """The SDK, in a workspace that no other test uses."""
     key = f"sk-sandbox-messages{next(_names)}"
-    with anthropic.Anthropic(
-        http_client=plain(), base_url=sandbox.url, api_key=key, max_retries=0, _strict_response_validation=True
-    ) as client:
+    with sdk(sandbox, key) as client:
         yield client
 
 
@@ -61,7 +59,7 @@ def test_answers_depend_on_the_request_and_the_seed(client: anthropic.Anthropic,
     assert said(client, "Name a shape") != first
     with (
         forked_sandbox(tmp_path, "--seed", "7") as other,
-        anthropic.Anthropic(http_client=plain(), base_url=other.url, api_key="k") as seeded,
+        sdk(other, "k") as seeded,
     ):
         assert said(seeded, "Name a colour") != first
 
@@ -135,7 +133,7 @@ def test_counting_has_a_limit_of_its_own(tmp_path: Path) -> None:
     asked: Any = {key: value for key, value in ask().items() if key != "max_tokens"}
     with (
         forked_sandbox(tmp_path, "--counts-per-minute", "2") as slow,
-        anthropic.Anthropic(http_client=plain(), base_url=slow.url, api_key="k", max_retries=0) as client,
+        sdk(slow, "k") as client,
     ):
         for _ in range(2):
             client.messages.count_tokens(**asked)
@@ -266,7 +264,7 @@ def test_the_meter_agrees_with_the_lines(sandbox: Running, client: anthropic.Ant
 def test_messages_have_a_limit(tmp_path: Path) -> None:
     with (
         forked_sandbox(tmp_path, "--messages-per-minute", "2") as tight,
-        anthropic.Anthropic(http_client=plain(), base_url=tight.url, api_key="k", max_retries=0) as client,
+        sdk(tight, "k") as client,
     ):
         client.messages.create(**ask())
         client.messages.create(**ask())

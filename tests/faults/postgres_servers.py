@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,3 +150,16 @@ class Pair:
         """End both."""
         for node in (self.standby, self.primary):
             node.stop()
+
+
+@contextlib.contextmanager
+def running_pair() -> Iterator[Pair]:
+    """A primary and its standby, until the block ends."""
+    # not below pytest's own directory, which is private: the servers have a user of their own when the tests are root's
+    place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
+    servers = Pair(place / "first", place / "second")
+    try:
+        yield servers.start()
+    finally:
+        servers.stop()
+        shutil.rmtree(place, ignore_errors=True)

@@ -19,6 +19,7 @@ import redis
 from overnight_workers.one_machine.embedded.redis import server_program
 from overnight_workers.one_machine.supervision.leash import leashed
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -113,6 +114,20 @@ def _pump(source: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
         end.close()
+
+
+@contextlib.contextmanager
+def replicating(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """A primary and a replica that follows it, until the block ends."""
+    primary = Server(folder / "primary").start().wait()
+    replica = Server(folder / "replica", {"replicaof": f"127.0.0.1 {primary.port}"}).start().wait()
+    try:
+        with replica.client() as client:
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
+        yield primary, replica
+    finally:
+        primary.stop()
+        replica.stop()
 
 
 def demote(primary: Server, replica: Server) -> None:

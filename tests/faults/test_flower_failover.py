@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,8 @@ from overnight_models.ledger.schema import migrate
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import read_redis_url
 from overnight_workers.flower_tab.reading import Reader
-from tests.faults.postgres_servers import Pair
-from tests.faults.redis_servers import Address, Server, demote
+from tests.faults.postgres_servers import Pair, running_pair
+from tests.faults.redis_servers import Address, Server, demote, replicating
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -24,25 +22,14 @@ pytestmark = pytest.mark.whole
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    # not below pytest's own directory, which is private: the servers have a user of their own when the tests are root's
-    place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
-    servers = Pair(place / "first", place / "second")
-    try:
-        yield servers.start()
-    finally:
-        servers.stop()
-        shutil.rmtree(place, ignore_errors=True)
+    with running_pair() as servers:
+        yield servers
 
 
 @pytest.fixture
 def redis_pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    primary = Server(tmp_path / "primary").start().wait()
-    replica = Server(tmp_path / "replica", {"replicaof": f"127.0.0.1 {primary.port}"}).start().wait()
-    with replica.client() as client:
-        wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
-    yield primary, replica
-    primary.stop()
-    replica.stop()
+    with replicating(tmp_path) as servers:
+        yield servers
 
 
 @pytest.fixture

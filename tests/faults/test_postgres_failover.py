@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +12,7 @@ from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_only_value
 from overnight_models.ledger.schema import migrate
-from tests.faults.postgres_servers import Pair
+from tests.faults.postgres_servers import Pair, running_pair
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -23,14 +20,8 @@ pytestmark = pytest.mark.whole
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    # not below pytest's own directory, which is private: the servers have a user of their own when the tests are root's
-    place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
-    servers = Pair(place / "first", place / "second")
-    try:
-        yield servers.start()
-    finally:
-        servers.stop()
-        shutil.rmtree(place, ignore_errors=True)
+    with running_pair() as servers:
+        yield servers
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from overnight_models.wire.redis_client import Demoted, redis_client
 from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers.async_connection import AsyncConnection
 from tests.faults import small_workers
-from tests.faults.redis_servers import Address, Server, demote
+from tests.faults.redis_servers import Address, Server, demote, replicating
 from tests.faults.small_workers import Start, ask
 from tests.waiting import wait_until
 
@@ -28,13 +28,8 @@ pytestmark = pytest.mark.whole
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    primary = Server(tmp_path / "primary").start().wait()
-    replica = Server(tmp_path / "replica", {"replicaof": f"127.0.0.1 {primary.port}"}).start().wait()
-    with replica.client() as client:
-        wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
-    yield primary, replica
-    primary.stop()
-    replica.stop()
+    with replicating(tmp_path) as servers:
+        yield servers
 
 
 @pytest.fixture

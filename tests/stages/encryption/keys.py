@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from overnight_models.ledger.answer import Asked, locate, read_item
 from overnight_workers import process
 from tests import finding
@@ -44,3 +46,18 @@ def answer(service: Service, key: str) -> str | None:
         row = read_item(connection, item_id)
     assert row is not None
     return row.message.decode() if isinstance(row.message, bytes) else row.message
+
+
+def message_saying(text: str) -> bytes:
+    """The API's answer in real time."""
+    message: Json = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-haiku-5-5",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 10},
+    }
+    return orjson.dumps(message)

@@ -28,7 +28,7 @@ from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.direct.recording import Done
 from overnight_workers.stages.direct.turns import Turns
 from tests.driving import Service, callback, item, params, read_command
-from tests.stages.encryption.keys import SECRET, new_key, places_with_secret, secret, write
+from tests.stages.encryption.keys import SECRET, message_saying, new_key, places_with_secret, secret, write
 from tests.stages.product.conftest import answering, messages
 
 Json = dict[str, Any]
@@ -198,17 +198,7 @@ def test_a_direct_answer_whose_key_vanishes_during_the_call_is_kept_until_the_ke
     turns = Turns()
     (request,) = turns.turn([], 10).requests
     use(service, path, road="direct")  # the lane is told to encrypt, and the key isn't there
-    message: Json = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "content": [{"type": "text", "text": SECRET}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 10},
-    }
-    turns.turn([Done(request, Reply(200, True, orjson.dumps(message), whole=True))], 0)
+    turns.turn([Done(request, Reply(200, True, message_saying(SECRET), whole=True))], 0)
     assert turns.has_unrecorded
     assert service.ledger.fetch_all("SELECT * FROM maybe_billed") == []
     write(path, new_key())

@@ -20,7 +20,7 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, read_command
 from tests.stages.catalogs.conftest import Enriched, catalog, shop
-from tests.stages.encryption.keys import SECRET, new_key, places_with_secret, write
+from tests.stages.encryption.keys import SECRET, message_saying, new_key, places_with_secret, write
 from tests.stages.encryption.test_rotation import standing
 
 __all__ = ["catalog"]
@@ -105,17 +105,7 @@ def test_a_call_under_way_when_its_key_goes_is_recorded_by_the_key_that_was_used
     turns = Turns()
     (request,) = turns.turn([], 10).requests
     key_file.unlink()
-    message: Json = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "content": [{"type": "text", "text": SECRET}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 10},
-    }
-    turns.turn([Done(request, Reply(200, True, orjson.dumps(message), whole=True))], 0)
+    turns.turn([Done(request, Reply(200, True, message_saying(SECRET), whole=True))], 0)
     assert not turns.has_unrecorded
     turns.close()
     assert service.ledger.states("item") == ["succeeded"]
