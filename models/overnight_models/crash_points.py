@@ -13,7 +13,7 @@ armed: Callable[[str], None] | None = None
 """What a test does at each point. It may end the process; it must not raise."""
 
 
-def reach(what: str) -> None:
+def reach(point: str) -> None:
     """Here this process may die. what: what was just done or is about to be, such as "before commit"."""
     if armed is not None:
-        armed(what)
+        armed(point)

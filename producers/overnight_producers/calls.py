@@ -89,9 +89,9 @@ class Calls:
         bad = tuple(Rejection(item.key, item.index or 0, "; ".join(item.faults)) for item in sent.bad)
         return total + Confirmation(rejected=bad, warnings=sent.warnings, sent=sent)
 
-    def confirm(self, what: Receipt | Sent, timeout: float) -> Steps[Confirmation]:
+    def confirm(self, receipt: Receipt | Sent, timeout: float) -> Steps[Confirmation]:
         """Wait until the items are in Postgres."""
-        return confirm(self._wire, what, timeout=timeout)
+        return confirm(self._wire, receipt, timeout=timeout)
 
     def outcome(self, about: About) -> Steps[Outcome | None]:
         """What came back for an item."""

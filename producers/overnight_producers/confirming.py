@@ -10,12 +10,14 @@ from overnight_producers.steps import Pause, Steps
 from overnight_producers.wire import Wire
 
 
-def confirm(wire: Wire, what: Receipt | Sent, *, timeout: float) -> Steps[Confirmation]:
+def confirm(wire: Wire, receipt: Receipt | Sent, *, timeout: float) -> Steps[Confirmation]:
     """Ask until every message has its verdict.
 
     Raises NotConfirmed after `timeout` seconds, and Rejected when a receipt's item was turned down.
     """
-    waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id] if what.message_id else []
+    waiting = (
+        list(receipt.messages) if isinstance(receipt, Sent) else [receipt.message_id] if receipt.message_id else []
+    )
     cause: Exception | None = None
     stop_at = time.monotonic() + timeout
     total = Confirmation()
@@ -29,23 +31,23 @@ def confirm(wire: Wire, what: Receipt | Sent, *, timeout: float) -> Steps[Confir
             verdicts, silence, cause = {}, str(error), error
         waiting = [message_id for message_id in waiting if message_id not in verdicts]
         for message_id, verdict in verdicts.items():
-            total += read_verdict(verdict, what, message_id)
+            total += read_verdict(verdict, receipt, message_id)
         if waiting and time.monotonic() + pause_s > stop_at:
             raise NotConfirmed(
-                f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
-                f" {_do(what)}"
+                f"{len(waiting)} messages to lane {receipt.lane!r} aren't confirmed after {timeout:g} s: {silence}."
+                f" {_do(receipt)}"
             ) from cause
         if waiting:
             yield Pause(pause_s)  # the workers are asked again; there is nothing here to wait on
             pause_s = min(pause_s * 1.5, 0.5)
-    if isinstance(what, Receipt) and total.rejected:
-        raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")
+    if isinstance(receipt, Receipt) and total.rejected:
+        raise Rejected(f"item {receipt.key!r}: {total.rejected[0].why}")
     return total
 
 
-def _do(what: Receipt | Sent) -> str:
+def _do(receipt: Receipt | Sent) -> str:
     """What to do about silence."""
-    if what.in_transaction:
+    if receipt.in_transaction:
         return (
             "Not yet: has your transaction committed? Then nothing is lost, and `overnight relay` takes it on: is it"
             " running, and what does `overnight doctor` say?"

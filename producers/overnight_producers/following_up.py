@@ -62,7 +62,8 @@ def _results(
     """`tool_result` blocks, in the order of the calls; the API wants one for each call, before anything else."""
     if isinstance(given, Mapping):
         blocks = {
-            name: {"type": "tool_result", "tool_use_id": name, "content": _said(what)} for name, what in given.items()
+            name: {"type": "tool_result", "tool_use_id": name, "content": _content(result)}
+            for name, result in given.items()
         }
     else:
         blocks = {str(block.get("tool_use_id")): dict(block) for block in given or ()}
@@ -73,10 +74,10 @@ def _results(
     return [blocks[name] for name in calls]
 
 
-def _said(what: object) -> object:
+def _content(result: object) -> object:
     """A result as the API takes it: a text, or a list of blocks."""
-    if isinstance(what, str):
-        return what
-    if isinstance(what, list) and what and all(isinstance(block, dict) and "type" in block for block in what):
-        return what
-    return exact_json.dumps(what).decode()
+    if isinstance(result, str):
+        return result
+    if isinstance(result, list) and result and all(isinstance(block, dict) and "type" in block for block in result):
+        return result
+    return exact_json.dumps(result).decode()

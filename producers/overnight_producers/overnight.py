@@ -162,7 +162,7 @@ class Overnight:
         sent = Sent(lane=lane, run=run)
         return self._run(lambda calls: calls.enqueue_confirmed(sent, timeout, progress), items)
 
-    def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
+    def confirm(self, receipt: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
         """Wait until the items are in Postgres: from then on they can't be lost.
 
         timeout: seconds. Redis and the workers may be away and come back meanwhile.
@@ -170,7 +170,7 @@ class Overnight:
         Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
         receipt's item was turned down. For many, look at `rejected`.
         """
-        return self._run(lambda calls: calls.confirm(what, timeout))
+        return self._run(lambda calls: calls.confirm(receipt, timeout))
 
     def outcome(
         self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"

@@ -117,7 +117,7 @@ class Questions:
         return states or {}
 
 
-def wait_for(what: str, look: Callable[[float], Steps[T | None]], *, timeout: float) -> Steps[T]:
+def wait_for(subject: str, look: Callable[[float], Steps[T | None]], *, timeout: float) -> Steps[T]:
     """Look until there is something. Raises NotFinished after `timeout` seconds.
 
     look: is told for how many seconds it may ask. Redis, or all workers, may be away meanwhile: it looks again.
@@ -135,7 +135,7 @@ def wait_for(what: str, look: Callable[[float], Steps[T | None]], *, timeout: fl
             return value
         if time.monotonic() + pause_s > stop_at:
             raise NotFinished(
-                f"{what} has no outcome after {timeout:g} s ({silence}): wait longer, or read it later"
+                f"{subject} has no outcome after {timeout:g} s ({silence}): wait longer, or read it later"
             ) from cause
         yield Pause(pause_s)  # the workers are asked again; there is nothing here to wait on
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

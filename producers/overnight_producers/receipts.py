@@ -150,10 +150,10 @@ class Confirmation:
         )
 
 
-def read_verdict(verdict: VerdictDocument, what: Receipt | Sent, message_id: str) -> Confirmation:
+def read_verdict(verdict: VerdictDocument, receipt: Receipt | Sent, message_id: str) -> Confirmation:
     """One message's verdict, its rejections by their index in what was enqueued."""
-    first = what.messages[message_id] if isinstance(what, Sent) else 0
-    positions = what.positions.get(message_id) if isinstance(what, Sent) else None
+    first = receipt.messages[message_id] if isinstance(receipt, Sent) else 0
+    positions = receipt.positions.get(message_id) if isinstance(receipt, Sent) else None
     rejected = tuple(
         Rejection(fault["key"], positions[fault["index"]] if positions else first + fault["index"], fault["why"])
         for fault in verdict["rejected"]

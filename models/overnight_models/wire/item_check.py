@@ -99,9 +99,9 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
         faults.append(
             f"lane {lane!r} doesn't allow the callback {quoted(task)}: it allows {', '.join(rules.callbacks)}"
         )
-    for name, kind, what in _ARGUMENTS:
+    for name, kind, form in _ARGUMENTS:
         if callback.get(name) is not None and not isinstance(callback[name], kind):
-            faults.append(f"`callback`'s `{name}` must be {what}")
+            faults.append(f"`callback`'s `{name}` must be {form}")
     if not isinstance(callback.get("ack"), bool | None):
         faults.append("`callback`'s `ack` must be true or false")
     if broker is not None and broker not in policy.brokers:

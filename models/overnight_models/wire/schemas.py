@@ -67,9 +67,14 @@ def schema(name: str) -> Schema:
     """One JSON Schema (2020-12) of `NAMES`. Raises ValueError for another name."""
     if name not in NAMES:
         raise ValueError(f"there is no schema {name!r}: there are {', '.join(NAMES)}")
-    make, version, what = _MADE[name]
+    make, version, description = _MADE[name]
     top = make()
-    head: Schema = {"$schema": DIALECT, "$id": f"urn:overnight:{name}:{version}", "title": name, "description": what}
+    head: Schema = {
+        "$schema": DIALECT,
+        "$id": f"urn:overnight:{name}:{version}",
+        "title": name,
+        "description": description,
+    }
     return head | top | {"$defs": {kind: _kinds()[kind] for kind in sorted(_reached(top))}}
 
 

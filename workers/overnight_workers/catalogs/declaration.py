@@ -114,7 +114,7 @@ class DeclaredSource(Part):
     """Columns that are more than text. A cell is text, whatever the source, unless it stands here."""
 
     @property
-    def what(self) -> Kind:
+    def read_as(self) -> Kind:
         """The kind: said, or by the end of the name."""
         if self.kind is not None:
             return self.kind
@@ -135,8 +135,8 @@ class DeclaredSource(Part):
         if self.path is not None and self.kind is None and kind_of(self.path) is None:
             raise ValueError(f"the name {self.path!r} doesn't say what it is: add `kind`")
         for option, kinds in _OPTIONS_OF.items():
-            if getattr(self, option) is not None and self.what not in kinds:
-                raise ValueError(f"`{option}` is for {' and '.join(kinds)}; this source is {self.what}")
+            if getattr(self, option) is not None and self.read_as not in kinds:
+                raise ValueError(f"`{option}` is for {' and '.join(kinds)}; this source is {self.read_as}")
         return self
 
 

@@ -55,18 +55,18 @@ def source_of(
     """The declaration of a file or URL, and its doubts. A path begins from the current directory. Raises BadSource."""
     if kind_of(data) is None:
         place = Path(data)
-        what = (
+        fault = (
             "is a directory"
             if place.is_dir()
             else "doesn't say by its name what it is"
             if place.exists()
             else "isn't there"
         )
-        raise BadSource([f"{data} {what}: name a file of rows that ends in {', '.join(KINDS)}"])
+        raise BadSource([f"{data} {fault}: name a file of rows that ends in {', '.join(KINDS)}"])
     plain = DeclaredSource(path=data, skip_lines=skip_lines)
-    if plain.what == "jsonl":
+    if plain.read_as == "jsonl":
         return plain.model_copy(update={"encoding": encoding}), ()
-    if plain.what != "csv":
+    if plain.read_as != "csv":
         return plain, ()
     seen = dialect.find(
         files.place_of(plain, Path()), encoding=encoding, separator=separator, skip_lines=skip_lines or 0

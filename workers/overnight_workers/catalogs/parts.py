@@ -21,11 +21,11 @@ class Faults:
     said: dict[str, int] = field(default_factory=dict)
     """Sentences, with their lines: one is said once."""
 
-    def add(self, place: Place, what: str, *, lines_below: int = 0) -> None:
+    def add(self, place: Place, text: str, *, lines_below: int = 0) -> None:
         """Something is wrong at that place. lines_below: of a text of many lines, how far down in it."""
         line = line_of(place, self.lines) + lines_below
         named = ".".join(map(str, place))
-        self.said.setdefault(f"{self.file}:{line}: {named}{': ' if named else ''}{what}", line)
+        self.said.setdefault(f"{self.file}:{line}: {named}{': ' if named else ''}{text}", line)
 
     def stop(self) -> None:
         """Raise BadCatalog if anything is wrong, in the order of the file."""

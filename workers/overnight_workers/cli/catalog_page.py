@@ -32,8 +32,8 @@ _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "
 def dialect_words(source: DeclaredSource) -> str:
     """A source, and how it is read."""
     below = f", below {several(source.skip_lines, 'line')}" if source.skip_lines else ""
-    place = f"{source.path or 'a query'} ({source.what}{below})"
-    if source.what != "csv":
+    place = f"{source.path or 'a query'} ({source.read_as}{below})"
+    if source.read_as != "csv":
         return place
     separator, quote = source.separator or ",", '"' if source.quote is None else source.quote
     return (
@@ -140,9 +140,9 @@ def _print_prompt(params: Mapping[str, Any], variant: str | None) -> None:
 
 def _block_words(block: Mapping[str, Any]) -> str:
     source = block["source"]
-    what = (
+    shown = (
         source.get("url")
         or source.get("file_id")
         or f"{len(source['data']) * 3 // 4:,} bytes of {source['media_type']}"
     )
-    return f"[{block['type']}: {what}]"
+    return f"[{block['type']}: {shown}]"

@@ -137,15 +137,15 @@ def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:
     from overnight_workers.catalogs.runs.dollars import Dollars, of_items
 
     prices = []
-    for one in asked:
-        if not one.items:
-            raise PermanentError(f"{one.side.name}: none of the rows can be sent with it")
-        catalog, items = one.side.catalog, list(one.items.values())
+    for option in asked:
+        if not option.items:
+            raise PermanentError(f"{option.side.name}: none of the rows can be sent with it")
+        catalog, items = option.side.catalog, list(option.items.values())
         past = learning.alike(catalog, hashes(recipe_of(catalog)), [(item.key or "", True) for item in items])
         price = of_items(catalog, items, past)
         prices.append(price)
-        bad = f"; {one.bad} rows can't be sent with it" if one.bad else ""
-        console.say(f"{one.side.name}: {len(items)} of {whole:,} rows, {price.words(len(items))}{bad}")
+        bad = f"; {option.bad} rows can't be sent with it" if option.bad else ""
+        console.say(f"{option.side.name}: {len(items)} of {whole:,} rows, {price.words(len(items))}{bad}")
     is_known = all(price.is_length_known for price in prices)
     together = Dollars.sum(price.dollars for price in prices).words(is_known)
     console.say(f"together {together}, in batches")

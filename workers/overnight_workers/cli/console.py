@@ -64,13 +64,13 @@ def as_json(document: object) -> None:
 
 
 @contextmanager
-def progress(what: str, items: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, items: int) -> Iterator[Callable[[int], None]]:
     """Shows on a terminal how many of so many items are done, beside what the command prints. Yields who is told."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
-        task = bar.add_task(what, total=items)
+        task = bar.add_task(label, total=items)
         yield lambda done: bar.update(task, completed=done)
 
 

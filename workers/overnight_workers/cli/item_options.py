@@ -56,18 +56,18 @@ def chosen(named: str | None, **words: str | int | bool | None) -> ItemFilter:
     return wanted
 
 
-def narrowed(wanted: ItemFilter, everything: bool, what: str) -> ItemFilter:
+def narrowed(wanted: ItemFilter, everything: bool, question: str) -> ItemFilter:
     """The same. Raises PermanentError unless something narrows it down, or somebody said --all; also for both."""
-    require_one_of(wanted.is_everything, everything, what, "a KEY, --lane, --run, --tenant, --problem, …")
+    require_one_of(wanted.is_everything, everything, question, "a KEY, --lane, --run, --tenant, --problem, …")
     return wanted
 
 
-def require_one_of(is_everything: bool, everything: bool, what: str, options: str) -> None:
+def require_one_of(is_everything: bool, everything: bool, question: str, options: str) -> None:
     """Raise PermanentError unless something narrows it down, or somebody said --all; also for both.
 
     is_everything: no filter is given. everything: --all is. options: what narrows it down.
     """
     if is_everything and not everything:
-        raise PermanentError(f"{what}? Narrow it down ({options}), or say --all")
+        raise PermanentError(f"{question}? Narrow it down ({options}), or say --all")
     if everything and not is_everything:
         raise PermanentError("--all is all of them, and another option narrows it down: say one of the two")

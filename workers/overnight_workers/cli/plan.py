@@ -136,8 +136,8 @@ def _find_a_key(lane: str) -> None:
         return
     url = read_urls(settings().data_dir).get("sandbox_url")
     if url is None or workspace.base_url or workspace.key_source.kind != "env":
-        what = f"set {workspace.key_source.place}" if workspace.key_source.kind == "env" else "see `overnight doctor`"
-        raise BadSettings([f"workspace {name!r} has no key: {what}, or say --offline"])
+        advice = f"set {workspace.key_source.place}" if workspace.key_source.kind == "env" else "see `overnight doctor`"
+        raise BadSettings([f"workspace {name!r} has no key: {advice}, or say --offline"])
     variable = workspace.key_source.place
     console.say(f"no {variable}: the sandbox of `overnight up` at {url} is asked, whose counts are made up")
     os.environ[variable] = "sk-sandbox-default"

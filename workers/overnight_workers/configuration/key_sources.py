@@ -86,17 +86,17 @@ def _of_file(source: KeySource, check: Check) -> str:
 
 
 def _of_command(source: KeySource, check: Check) -> str:
-    words, what = shlex.split(source.place), source.spoken
+    words, place = shlex.split(source.place), source.spoken
     try:
         # its errors aren't shown: they may quote what it was given, or what it found
         done = subprocess.run(words, capture_output=True, timeout=_WITHIN_S, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        raise NoKey(f"{what} didn't end within {_WITHIN_S:.0f} s") from None
+        raise NoKey(f"{place} didn't end within {_WITHIN_S:.0f} s") from None
     except OSError as error:
-        raise NoKey(f"{what} can't be run: {error.strerror}") from None
+        raise NoKey(f"{place} can't be run: {error.strerror}") from None
     if done.returncode:
-        raise NoKey(f"{what} ended with {done.returncode}: run it by hand to see why")
-    return _checked(done.stdout.decode(errors="replace"), f"{what} printed nothing", f"{what} printed no key", check)
+        raise NoKey(f"{place} ended with {done.returncode}: run it by hand to see why")
+    return _checked(done.stdout.decode(errors="replace"), f"{place} printed nothing", f"{place} printed no key", check)
 
 
 _READ: Final = {"env": _of_env, "file": _of_file, "command": _of_command}

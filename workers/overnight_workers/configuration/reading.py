@@ -29,10 +29,10 @@ class Faults:
     sources: Mapping[str, str] = field(default_factory=dict)
     """How a first name is called, where it didn't come from the file: the environment variable."""
 
-    def add(self, at: tuple[str, ...], what: str) -> None:
+    def add(self, at: tuple[str, ...], fault: str) -> None:
         """Something is wrong at that place."""
         self.wrong.add(at)
-        self.said.append(f"{self.place(at)}: {what}")
+        self.said.append(f"{self.place(at)}: {fault}")
 
     def place(self, at: tuple[str, ...]) -> str:
         """A place as the file has it, such as `[lanes.copy] max_wait`."""

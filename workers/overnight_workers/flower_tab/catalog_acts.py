@@ -33,8 +33,8 @@ def _stop(said: Said) -> Proposal:
 def _of_schedule(title: str, text: str, verb: str, perform: Callable[[str, By], str]) -> Act:
     def propose(said: Said) -> Proposal:
         schedule = steering.known_schedule(said.get("catalog", ""))
-        what = text.format(next=steering.times(schedule.cron, schedule.zone).words())
-        return Proposal(title.format(schedule.catalog), what, verb)
+        words = text.format(next=steering.times(schedule.cron, schedule.zone).words())
+        return Proposal(title.format(schedule.catalog), words, verb)
 
     return Act(propose, lambda said, by: Done(perform(said.get("catalog", ""), by)))
 

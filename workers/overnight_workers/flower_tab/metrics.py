@@ -172,8 +172,8 @@ def _stages(seen: Snapshot) -> Iterator[Metric]:
         work.add_metric([pulse.stage], pulse.work_s or 0.0)
         if pulse.silent_s is not None:
             age.add_metric([pulse.stage], pulse.silent_s)
-    for stage, things in failures.items():
-        failing.add_metric([stage], things)
+    for stage, failed in failures.items():
+        failing.add_metric([stage], failed)
     depth = GaugeMetricFamily("overnight_queue_messages", "Messages that wait in Redis", labels=["queue"])
     if seen.redis is not None:
         for queue, length in seen.redis.queues.items():

@@ -22,7 +22,7 @@ class Shown(NamedTuple):
 
 def shown_in(headers: Mapping[str, str]) -> Shown:
     """What the headers show. What can't be read isn't there."""
-    limits, left = ([_number(headers, f"{name}-{what}") for name in _NAMES] for what in ("limit", "remaining"))
+    limits, left = ([_number(headers, f"{name}-{kind}") for name in _NAMES] for kind in ("limit", "remaining"))
     return Shown((limits[0], limits[1], limits[2]), (left[0], left[1], left[2]))
 
 

@@ -148,8 +148,8 @@ def _redis(health: RedisHealth | None) -> Iterator[Alarm]:
 
 
 def _workers(signs: Sequence[Sign] | None) -> Iterator[Alarm]:
-    for what in () if signs is None else faults_of(signs):
-        yield Alarm(MISSING, f"{what}.")
+    for fault in () if signs is None else faults_of(signs):
+        yield Alarm(MISSING, f"{fault}.")
 
 
 def _read_only(why: str | None) -> Iterator[Alarm]:
@@ -192,9 +192,9 @@ def _failing(failures: Sequence[Failing]) -> Iterator[Alarm]:
             yield Alarm("stage failing", f"{stage} fails at {several(others, 'other thing')}; its log says why.")
 
 
-def _batch_of(what: str) -> int | None:
+def _batch_of(subject: str) -> int | None:
     """The batch that a thing of a stage is, if it is one: "batch 7"."""
-    kind, _, name = what.partition(" ")
+    kind, _, name = subject.partition(" ")
     return int(name) if kind == "batch" and name.isascii() and name.isdigit() else None
 
 

@@ -69,8 +69,8 @@ def kept(current: Settings, waits_for: str | None) -> list[Finding]:
 
 def _kept_by(lane: Lane) -> str:
     """How long a lane keeps what."""
-    times = {what: getattr(lane, f"keep_{what}") for what in _KEPT}
+    times = {layer: getattr(lane, f"keep_{layer}") for layer in _KEPT}
     if not any(times.values()):
         return "everything for ever"
-    said = (f"{what} {'for ever' if kept_s is None else spoken(kept_s)}" for what, kept_s in times.items())
+    said = (f"{layer} {'for ever' if kept_s is None else spoken(kept_s)}" for layer, kept_s in times.items())
     return f"{', '.join(said)}, after the outcome"

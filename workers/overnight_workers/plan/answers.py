@@ -172,11 +172,11 @@ def assumed(asked: OfKind, share: Fraction, of_lane: Sequence[Answers]) -> Figur
     )
 
 
-def _unknown_words(what: str, of_lane: Sequence[Answers], share: Fraction) -> str:
+def _unknown_words(kind: str, of_lane: Sequence[Answers], share: Fraction) -> str:
     others = _count(of_lane)
     like = (
         f"{float(share):.0%} of max_tokens"
         if others < FEWEST_ANSWERS
         else f"as long as {others:,} others of this lane and model were"
     )
-    return f"not known yet, since nothing has answered {what}; assumed: {like}, and anything up to all of max_tokens"
+    return f"not known yet, since nothing has answered {kind}; assumed: {like}, and anything up to all of max_tokens"

@@ -113,11 +113,11 @@ def _range(figure: Figure) -> Range:
     return Range(figure.value, figure.low, figure.high)
 
 
-def errors(past: Sequence[Kept], what: str) -> Mapping[str, float]:
+def errors(past: Sequence[Kept], quantity: str) -> Mapping[str, float]:
     """By how much each earlier plan was off: (estimate - bill) / bill, by run."""
     off = {}
     for kept in past:
-        billed = getattr(kept.billed, what)
+        billed = getattr(kept.billed, quantity)
         if billed:
-            off[kept.run] = (getattr(kept.estimates, what).value - billed) / billed
+            off[kept.run] = (getattr(kept.estimates, quantity).value - billed) / billed
     return off

@@ -73,14 +73,14 @@ def options(work: Work, past: Sequence[Turnaround], now: datetime) -> list[Optio
     packed = [batch.items for batch in work.batches]
     rest_waits = any(batch.why is Full.WAIT for batch in work.batches)
     before_s = own_s(work.items) + work.max_wait_s * rest_waits
-    what = f"{len(packed):,} batches, as the lane packs them" if len(packed) > 1 else "one batch"
-    ways = [_batched("as packed", what, packed, work, known, before_s)]
+    words = f"{len(packed):,} batches, as the lane packs them" if len(packed) > 1 else "one batch"
+    ways = [_batched("as packed", words, packed, work, known, before_s)]
     if len(packed) > 1 and work.items <= MAX_BATCH_ITEMS and work.size <= MAX_BATCH_BYTES:
         ways.append(_batched("one batch", "all in one", [work.items], work, known, before_s))
     smaller = divided(work.items, max(work.items // _SMALLER, _SMALLEST)) if work.items else []
     if len(smaller) > len(packed):
-        what = f"{len(smaller):,} batches of {max(smaller):,}: set max_items of the lane"
-        ways.append(_batched("smaller", what, smaller, work, Turnarounds(past, max(smaller)), before_s))
+        words = f"{len(smaller):,} batches of {max(smaller):,}: set max_items of the lane"
+        ways.append(_batched("smaller", words, smaller, work, Turnarounds(past, max(smaller)), before_s))
     if work.items:
         ways += [_off_peak(ways[0], past, now), _half(work, known, before_s, largest), _direct(work)]
     return ways
@@ -102,10 +102,10 @@ def _off_peak(packed: Option, past: Sequence[Turnaround], now: datetime) -> Opti
     hour, factor = best or (_QUIET_HOUR, 1.0)
     start = now.replace(hour=hour, minute=0, second=0, microsecond=0)
     wait_s = ((start if start >= now else start + timedelta(days=1)) - now).total_seconds()
-    what = f"begun at {hour:02d}:00 UTC" + ("" if best else "; whether any hour is faster isn't known")
+    words = f"begun at {hour:02d}:00 UTC" + ("" if best else "; whether any hour is faster isn't known")
     draws = [wait_s + draw * factor for draw in packed.done.draws]
     how = How.LEARNED if best else How.ASSUMED
-    return replace(packed, name="off-peak", what=what, done=times(draws), how=how)
+    return replace(packed, name="off-peak", what=words, done=times(draws), how=how)
 
 
 def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Option:

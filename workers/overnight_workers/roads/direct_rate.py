@@ -48,7 +48,7 @@ def direct_time(loads: Iterable[DirectLoad], workspace: Workspace) -> DirectTime
             (sum(load.tokens_in for load in together), "input tokens"),
             (sum(load.tokens_out for load in together), "output tokens"),
         )
-        for (needed, what), a_minute, is_set in zip(needs, limits.per_minute, limits.is_set, strict=True):
+        for (needed, unit), a_minute, is_set in zip(needs, limits.per_minute, limits.is_set, strict=True):
             if needed / a_minute * 60 > slowest.seconds:
-                slowest = DirectTime(needed / a_minute * 60, what, name, is_set)
+                slowest = DirectTime(needed / a_minute * 60, unit, name, is_set)
     return slowest

@@ -48,8 +48,8 @@ def at_work(stage: str) -> None:
     unnoted = process.unnoted_failures()
     of_stage = {key: failure for key, failure in sorted(unnoted.items()) if key[0] == stage}
     with process.database().transaction() as connection:
-        for (_, what), failure in of_stage.items():
-            failures.note(connection, stage, what, failure.why, lasts_s=failure.lasts_s)
+        for (_, subject), failure in of_stage.items():
+            failures.note(connection, stage, subject, failure.why, lasts_s=failure.lasts_s)
         failing = ledger.note_run(connection, stage)
         if written := +counted.unwritten():
             counters.add(connection, written)

@@ -23,7 +23,8 @@ log = logs.get(__name__)
 def keeps() -> Keeps:
     """How long each lane's things are kept, by its number; without lanes that keep everything."""
     named = {
-        name: Keep(**{what: getattr(lane, f"keep_{what}") for what in _WHAT}) for name, lane in settings().lanes.items()
+        name: Keep(**{layer: getattr(lane, f"keep_{layer}") for layer in _WHAT})
+        for name, lane in settings().lanes.items()
     }
     return {process.names().lane(name): keep for name, keep in named.items() if keep != Keep()}
 

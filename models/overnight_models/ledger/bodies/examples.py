@@ -31,21 +31,21 @@ def key_of_run(connection: Connection, run_id: int) -> bytes | None:
     return None if declaration is None else writing_key(connection, lane_in(declaration))
 
 
-def sealed(connection: Connection, run_id: int, what: str, text: str) -> str:
-    """A text as its row has it. what: which it is of the run's texts. Raises NoKey."""
-    return sealed_all(connection, run_id, [(what, text)])[0]
+def sealed(connection: Connection, run_id: int, part: str, text: str) -> str:
+    """A text as its row has it. part: which it is of the texts of the run. Raises NoKey."""
+    return sealed_all(connection, run_id, [(part, text)])[0]
 
 
 def sealed_all(connection: Connection, run_id: int, texts: Sequence[tuple[str, str]]) -> list[str]:
     """The same of several texts, each with what it is."""
     key = key_of_run(connection, run_id)
-    return [seal_str(key, place_of(run_id, what), text) for what, text in texts]
+    return [seal_str(key, place_of(run_id, part), text) for part, text in texts]
 
 
-def opened(connection: Connection, run_id: int, what: str, text: str) -> str:
+def opened(connection: Connection, run_id: int, part: str, text: str) -> str:
     """The same as it was. Raises NoKey while its encryption key isn't there, and DamagedGroup."""
     try:
-        return unseal_text(connection, place_of(run_id, what), text)
+        return unseal_text(connection, place_of(run_id, part), text)
     except Unreadable as error:
         raise NoKey(f"what is kept of a catalog's run: {error}") from error
 
@@ -55,6 +55,6 @@ def of_row(entry: bytes) -> str:
     return f"unsent {entry.hex()}"
 
 
-def place_of(run_id: int, what: str) -> str:
+def place_of(run_id: int, part: str) -> str:
     """What a text is bound to."""
-    return f"catalog_run:{run_id} {what}"
+    return f"catalog_run:{run_id} {part}"

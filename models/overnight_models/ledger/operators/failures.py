@@ -91,8 +91,8 @@ def failing(connection: Connection) -> Sequence[Failing]:
     )
 
 
-def _name(what: str) -> str:
-    return _storable(what)[:_MOST_CHARACTERS]
+def _name(subject: str) -> str:
+    return _storable(subject)[:_MOST_CHARACTERS]
 
 
 def _storable(text: str) -> str:

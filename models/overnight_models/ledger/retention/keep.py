@@ -11,7 +11,7 @@ from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import fetch_all
 
-What = Literal["deliveries", "bodies", "outcomes", "keys", "money"]
+Layer = Literal["deliveries", "bodies", "outcomes", "keys", "money"]
 
 MOST_CARRIED: Final = 10_000
 """More items of a partition that aren't done keep all of it where it is."""

@@ -12,7 +12,7 @@ from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.partitions import GROUPED, PARTITIONED, RETENTION
 from overnight_models.ledger.retention import bodies
-from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, Keep, Keeps, KeptView, What, bounds, within
+from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, Keep, Keeps, KeptView, Layer, bounds, within
 from overnight_models.ledger.retention.keys import drop_keys
 from overnight_models.ledger.retention.swap import lock, replace
 from overnight_models.ledger.retention.undone import undone
@@ -62,7 +62,9 @@ def _look(connection: Connection, first: int, keeps: Keeps, now: datetime) -> st
     view = fetch_one(connection, KeptView, f"SELECT {VIEW} FROM kept WHERE first_item = :first", first=first)
     assert view is not None
     lanes = fetch_column(connection, int, f"SELECT DISTINCT lane_id FROM item WHERE {within('id')}", **bounds(first))
-    dues = [what for what in ("outcomes", "deliveries", "bodies") if _is_due(connection, view, what, lanes, keeps, now)]
+    dues = [
+        layer for layer in ("outcomes", "deliveries", "bodies") if _is_due(connection, view, layer, lanes, keeps, now)
+    ]
     if not dues:
         return f"partition {first}: nothing of it may go yet"
     carried = undone(connection, bounds(first), now)
@@ -83,12 +85,14 @@ def _wait(connection: Connection, first: int, why: str) -> str:
     return f"partition {first}: {why}"
 
 
-def _is_due(connection: Connection, view: KeptView, what: What, lanes: list[int], keeps: Keeps, now: datetime) -> bool:
+def _is_due(
+    connection: Connection, view: KeptView, layer: Layer, lanes: list[int], keeps: Keeps, now: datetime
+) -> bool:
     """Whether all lanes of a partition may lose that, and haven't yet; or some of them lost it, and carried others."""
-    gone = getattr(view, f"{what}_dropped_at") is not None
-    if gone and (what != "outcomes" or not view.carried):
+    gone = getattr(view, f"{layer}_dropped_at") is not None
+    if gone and (layer != "outcomes" or not view.carried):
         return False
-    after_s = _longest(keeps, lanes, what)
+    after_s = _longest(keeps, lanes, layer)
     if after_s is None:
         return False
     before = now - timedelta(seconds=after_s)
@@ -105,8 +109,8 @@ def _is_due(connection: Connection, view: KeptView, what: What, lanes: list[int]
     return True
 
 
-def _longest(keeps: Keeps, lanes: list[int], what: What) -> float | None:
-    times = [getattr(keeps.get(lane, Keep()), what) for lane in lanes]
+def _longest(keeps: Keeps, lanes: list[int], layer: Layer) -> float | None:
+    times = [getattr(keeps.get(lane, Keep()), layer) for lane in lanes]
     return None if None in times else max(times, default=0.0)
 
 

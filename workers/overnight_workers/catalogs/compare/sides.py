@@ -71,9 +71,9 @@ def prompts(catalog: Catalog, names: Sequence[str]) -> list[Side]:
     return [Side(name, _changed(catalog, {"prompt": known[name]})) for name in names]
 
 
-def _distinct(names: Sequence[str], what: str) -> None:
+def _distinct(names: Sequence[str], kind: str) -> None:
     if len(names) < 2 or len(set(names)) < len(names):
-        raise PermanentError(f"--{what} has two or more different names, with commas between them: --{what} A,B")
+        raise PermanentError(f"--{kind} has two or more different names, with commas between them: --{kind} A,B")
 
 
 def _changed(catalog: Catalog, part: dict[str, object]) -> Catalog:

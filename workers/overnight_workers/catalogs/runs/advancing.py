@@ -252,9 +252,9 @@ _STEPS: Final[dict[str, Callable[[TakenRun], Step]]] = {
 }
 
 
-def own_name(what: str) -> str:
+def own_name(file: str) -> str:
     """What people see of whoever takes steps here."""
-    return f"{what} (process {os.getpid()} on {socket.gethostname()})"
+    return f"{file} (process {os.getpid()} on {socket.gethostname()})"
 
 
 def approve(run_id: int) -> bool:

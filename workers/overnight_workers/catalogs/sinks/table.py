@@ -142,8 +142,8 @@ class TableSink:
         prepare = connection.dialect.identifier_preparer
         for column, kind in missing.items():
             written = _TYPES[kind].compile(connection.dialect)
-            where, what = prepare.format_table(table), prepare.quote(column)
-            connection.execute(sa.text(f"ALTER TABLE {where} ADD COLUMN {what} {written}"))
+            name, quoted = prepare.format_table(table), prepare.quote(column)
+            connection.execute(sa.text(f"ALTER TABLE {name} ADD COLUMN {quoted} {written}"))
         return self._reflected(connection)
 
     def _declare(self, dialect: sa.Dialect) -> sa.Table:

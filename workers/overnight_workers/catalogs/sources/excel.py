@@ -64,13 +64,13 @@ def _column(cell: str) -> int:
     return number
 
 
-def _named(rows: Iterable[Sequence[Value]], width: int, what: str) -> Iterator[Sequence[Value]]:
+def _named(rows: Iterable[Sequence[Value]], width: int, place: str) -> Iterator[Sequence[Value]]:
     """The same rows. Raises BadSource where a value stands in a column without a name: it would be lost in silence."""
     for row in rows:
         if any(value != "" for value in row[width:]):
             value = next(str(value) for value in row[width:] if value != "")
             advice = "Name it, empty it, or say by `skip_lines` how many rows stand above the names"
-            raise BadSource([f"{what} has {value!r} in a column without a name (its first row names them). {advice}"])
+            raise BadSource([f"{place} has {value!r} in a column without a name (its first row names them). {advice}"])
         yield row
 
 

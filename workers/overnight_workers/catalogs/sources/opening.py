@@ -33,7 +33,7 @@ def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str
     wanted: names that should be among them, where they aren't in every row (JSON Lines).
     """
     with scratch() as room:
-        columns = _module(declared.what).columns_of(declared, directory, room, wanted)
+        columns = _module(declared.read_as).columns_of(declared, directory, room, wanted)
         check_names(columns)
         return columns
 
@@ -58,4 +58,4 @@ class _Kind(Protocol):
 
 
 def _opened(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
-    return _module(declared.what).open_rows(declared, directory, room, max_rows)
+    return _module(declared.read_as).open_rows(declared, directory, room, max_rows)

@@ -78,9 +78,9 @@ class Beside(NamedTuple):
     usage: Usage
 
 
-def beside(what: str, own_model: str, own: Usage) -> Beside:
+def beside(kind: str, own_model: str, own: Usage) -> Beside:
     """What was done beside an answer with the counters `own`: "compacted" or "advised"."""
-    if what == "compacted":
+    if kind == "compacted":
         # it reads what is left out of the prompt from then on, and writes a summary
         usage = Usage(8 * own.prompt_tokens, output_tokens=350, inference_geo=own.inference_geo)
         return Beside("compaction", own_model, usage)
