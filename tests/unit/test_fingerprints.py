@@ -34,9 +34,12 @@ AT = datetime(2026, 11, 30, tzinfo=UTC)
         ),
         ("refused", "bio: You asked how to make the thing", "bio"),
         ("errored", "「机密」 is wrong", "… is wrong"),
+        (None, "HTTP 503 for 12 s, after 4 tries", "HTTP 503 for # s, after # tries"),
     ],
 )
-def test_numbers_ids_quotations_and_names_of_an_answer_are_left_out(problem: str, detail: str, text: str) -> None:
+def test_numbers_ids_quotations_and_names_of_an_answer_are_left_out(
+    problem: str | None, detail: str, text: str
+) -> None:
     assert masked(problem, detail) == text
 
 

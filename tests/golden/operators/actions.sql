@@ -13,12 +13,23 @@ SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, ste
 FROM action
 WHERE id = :id;
 
--- actions: Actions, the newest first. before: an action's id; None: from the newest on.
+-- actions, 1 of 2: Actions, the newest first. before: an action's id; None: from the newest on.
+-- actor = 'text', before = 1, limit = 1, name = 'text', named = 'text', since = '2026-11-29', until = '2026-11-29'
+SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, stepped_at, aborted_at,
+    aborted_by, ended_at, removed
+FROM action
+WHERE (CAST(:before AS bigint) IS NULL OR id < :before) AND actor = :actor AND name = :name
+    AND began_at >= :since AND began_at < :until AND jsonb_path_exists(CAST(wish AS jsonb),
+    '$.** ? (@ == $text || @ == $number)', CAST(:named AS jsonb))
+ORDER BY id DESC
+LIMIT :limit;
+
+-- actions, 2 of 2: Actions, the newest first. before: an action's id; None: from the newest on.
 -- before = null, limit = 1
 SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, stepped_at, aborted_at,
     aborted_by, ended_at, removed
 FROM action
-WHERE CAST(:before AS bigint) IS NULL OR id < :before
+WHERE (CAST(:before AS bigint) IS NULL OR id < :before) AND true
 ORDER BY id DESC
 LIMIT :limit;
 

@@ -19,19 +19,20 @@ ORDER BY id;
 
 -- _said
 -- id = 1
-SELECT problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)' ELSE detail END, 400),
-    '') AS detail, count(*) AS n, min(item_id) AS item_id
+SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
+    ELSE detail END, 400), '') AS detail, array_agg(item_id) AS item_ids, min(finished_at) AS first_at,
+    max(finished_at) AS last_at
 FROM (
-    SELECT item.id
+    SELECT item.id, item.lane_id
     FROM item
     WHERE batch_id = :id AND item.state IN ('canceled', 'failed', 'redone')
     ORDER BY item.id DESC
     LIMIT 2000
 ) newest
 JOIN outcome ON outcome.item_id = newest.id
+JOIN lane ON lane.id = newest.lane_id
 WHERE problem IS NOT NULL
-GROUP BY 1, 2
-ORDER BY n DESC, item_id;
+GROUP BY 1, 2, 3;
 
 -- _submissions
 -- id = 1

@@ -150,6 +150,8 @@ def ask_actions(connection: Connection) -> None:
     assert actions.abort(connection, number, "ada")
     actions.note(connection, "pause", {"lane": "default"}, by)
     actions.actions(connection)
+    every = actions.ActionFilter(actor="ada", name="pause", target="default", since=NOW, until=NOW)
+    actions.actions(connection, every, before=9)
     actions.action(connection, number)
 
 

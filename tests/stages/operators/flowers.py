@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2 as httpx
 import psycopg
 
-from tests.driving import Service
 from tests.forking import Program
 from tests.ports import free_port
 from tests.waiting import wait_until
+
+if TYPE_CHECKING:  # at work it needs the settings of a service, which whoever only looks at pages doesn't have
+    from tests.driving import Service
 
 USER = ("operator", "secret")
 OURS = "overnight_workers.app"

@@ -368,3 +368,26 @@ def test_the_cap_that_has_room_for_all_that_is_held_lets_just_that_go(pages: Pag
     assert "It holds nothing" in text_of(pages.page(link))
     pages.rows("DELETE FROM item WHERE id BETWEEN 6001 AND 6003 RETURNING id")
     pages.rows(f"UPDATE budget SET cap_nano = {cap_nano} WHERE id = {budget} RETURNING id")
+
+
+def test_actions_are_found_by_who_what_and_target_and_older_ones_keep_the_filter(pages: Pages) -> None:
+    with psycopg.connect(pages.database_url, autocommit=True) as connection:
+        connection.execute(
+            """
+            INSERT INTO action (name, actor, via, wish, ended_at)
+            SELECT 'pause', CASE WHEN i % 2 = 0 THEN 'mia' ELSE 'noa' END, 'flower', '{"lane": "odd"}', now()
+            FROM generate_series(1, 120) i
+            """
+        )
+    page = pages.page("/actions?who=mia&act=pause&target=odd&since=1h")
+    assert page.count("data-row") == 50
+    assert "noa" not in text_of(page)
+    (older,) = re.findall(r'rel="next" href="([^"]*)"', page)
+    assert unescape(older).startswith("/actions?who=mia&act=pause&target=odd&since=20")
+    last = pages.page(unescape(older))
+    assert last.count("data-row") == 10
+    assert 'rel="next"' not in last
+    assert "No such action" in text_of(pages.page("/actions?who=mia&target=default"))
+    answer = pages.get("/actions?act=explode&since=soon")
+    assert answer.status_code == 400
+    assert "nobody does 'explode'" in text_of(answer.text)

@@ -165,8 +165,8 @@ def test_a_batch_has_its_timeline_problems_submissions_and_money(planted: Plante
     assert "packed, with 4 items" in page
     assert "+1 min claimed by a submitter" in page
     assert "accepted: Anthropic created msgbatch_a" in page
-    assert "refused cyber 2 item 3" in page
-    assert "errored invalid_request_error: messages.0: … is no good, …, see … 1 item 2" in page
+    assert "refused cyber 2 item 4" in page
+    assert "errored invalid_request_error: messages.#: … is no good, …, see … 1 item 2" in page
     assert "1 succeeded 2 errored" in page
     assert "Billed $0.0100" in page
 
@@ -219,7 +219,7 @@ def test_money_is_by_what_was_asked_with_a_bar_for_each_day(planted: Planted) ->
 
 def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Planted) -> None:
     text = text_of(planted.page("/deliveries"))
-    said = "default OperationalError: messages.0: … is no good, …, see … 1"
+    said = "default OperationalError: messages.#: … is no good, …, see … 1"
     assert f"shop Overnight's own Redis {said} item 1" in text
     assert f"shop-2 gone {said} item 3" in text
     assert re.findall(r'data-row="(\d+)"', planted.page("/items?delivery=dead&queue=shop-2")) == ["3"]

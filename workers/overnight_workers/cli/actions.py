@@ -20,22 +20,35 @@ if TYPE_CHECKING:
 
 
 def actions(
+    who: Annotated[str | None, typer.Option(help="Only what this person did.")] = None,
+    act: Annotated[str | None, typer.Option(help="Only what is called so: redo, cancel, pause, budget, …")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Only what names this lane, run, tenant, key, batch or item.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what began since then: '2h' ago, or 2026-11-23T18:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only what began before then.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
     before: Annotated[int | None, typer.Option(help="Only older ones than this action.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, an action each.")] = False,
 ) -> None:
     """What people did, the newest first: who, when, what, to how many items, why; how far those are that go on."""
     from overnight_models.ledger.operators import actions as ledger
-    from overnight_workers.operators import words
+    from overnight_workers.operators import action_filter, words
     from overnight_workers.process import database
 
+    given = {"who": who, "act": act, "target": target, "since": since, "until": until}
+    wanted = action_filter.read(
+        {word: text for word, text in given.items() if text is not None}, spoken_as=lambda word: f"--{word}"
+    )
     with database().transaction() as connection:
-        shown = ledger.actions(connection, before=before, limit=limit)
+        shown = ledger.actions(connection, wanted, before=before, limit=limit)
     if as_json:
         console.as_json([_document(action) for action in shown])
         return
     if not shown:
-        console.OUT.print("Nobody has done anything yet.")
+        console.OUT.print("Nobody has done anything yet." if wanted == ledger.EVERY_ACTION else "No such action.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("action", "when", "who", "what", "to which", "items", "state", "why"):

@@ -12,7 +12,7 @@ from overnight_workers.flower_tab.item_pages import ItemPage
 from overnight_workers.flower_tab.page import Form, Page
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES
 from overnight_workers.flower_tab.proposals import Said
-from overnight_workers.operators import item_filter, words
+from overnight_workers.operators import action_filter, item_filter, words
 from overnight_workers.process import database
 
 _ON_A_PAGE: Final = 50
@@ -55,21 +55,25 @@ class ActPage(Form):
 
 
 class ActionsPage(Page):
-    """`/actions`: who did what, when, to how many, and why."""
+    """`/actions`: who did what, when, to which, to how many, and why."""
 
     tab = "actions"
 
     async def answer(self, *parts: str) -> None:
-        """The newest first, page by page."""
+        """The newest of a filter first, page by page."""
         del parts
-        before = self.number("before")
-        acts = await self.ask(lambda connection: actions.actions(connection, before=before, limit=_ON_A_PAGE + 1))
+        wanted, before = action_filter.read(self.words(*action_filter.WORDS)), self.number("before")
+        acts = await self.ask(
+            lambda connection: actions.actions(connection, wanted, before=before, limit=_ON_A_PAGE + 1)
+        )
         older = acts[_ON_A_PAGE - 1].id if len(acts) > _ON_A_PAGE else None
         self.show(
             "actions.html",
             actions=[(action, words.wish(action)) for action in acts[:_ON_A_PAGE]],
+            filter=action_filter.written(wanted),
+            names=actions.NAMES,
             is_first=before is None,
-            older=None if older is None else self.link("actions", before=older),
+            older=None if older is None else self.link("actions", **action_filter.written(wanted), before=older),
         )
 
 

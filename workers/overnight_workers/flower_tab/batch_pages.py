@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.money import history
 from overnight_models.ledger.operators import batch_list, troubles
-from overnight_models.ledger.operators.batch_list import UNFINISHED, BatchFilter, BatchLife, ModelShare, SaidOfItem
+from overnight_models.ledger.operators.batch_list import UNFINISHED, BatchFilter, BatchLife, ModelShare
 from overnight_models.ledger.operators.overview import BatchView
 from overnight_models.money.prices import Usage, both_costs
 from overnight_models.quantities import several
@@ -22,8 +21,7 @@ from overnight_models.states import BATCH
 from overnight_workers import process
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.page import Page
-from overnight_workers.operators import filters
-from overnight_workers.operators.foreign_texts import everybody
+from overnight_workers.operators import filters, fingerprints
 from overnight_workers.roads import memory
 from overnight_workers.roads.turnaround import Turnarounds
 
@@ -74,17 +72,6 @@ class Expected:
     """What that is learned from."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """Outcomes of a batch that say the same, numbers and quotations aside."""
-
-    problem: str
-    text: str
-    n: int
-    item_id: int
-    """The first of them."""
-
-
 class BatchPage(Page):
     """`/batches/NUMBER`: one batch."""
 
@@ -106,10 +93,9 @@ class BatchPage(Page):
             unclear=unclear,
             seen=look.snapshot,
             moments=_moments(life),
-            groups=grouped(life.said),
+            groups=fingerprints.grouped(life.said),
             estimate=estimate,
             counts=[orjson.loads(submission.counts) if submission.counts else {} for submission in life.submissions],
-            everybody=everybody,
             BATCH=BATCH,
         )
 
@@ -170,14 +156,3 @@ def _moments(life: BatchLife) -> list[tuple[datetime, str]]:
         moments.append((facts.recorded_at, "the last of its outcomes was recorded"))
     moments.append((facts.changed_at, f"{batch.state}: {BATCH.states[batch.state]}"))
     return sorted(moments, key=lambda moment: moment[0])
-
-
-def grouped(said: Sequence[SaidOfItem]) -> list[Group]:
-    """The most frequent first; each with its first text, as everybody may see it."""
-    groups: dict[tuple[str, str], Group] = {}
-    for part in said:
-        text = everybody(part.detail, part.problem)
-        key = part.problem, re.sub(r"\d+", "#", text)
-        group = groups.get(key, Group(part.problem, text, 0, part.item_id))
-        groups[key] = Group(group.problem, group.text, group.n + part.n, group.item_id)
-    return sorted(groups.values(), key=lambda group: -group.n)

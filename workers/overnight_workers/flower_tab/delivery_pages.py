@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from overnight_models.ledger.operators import delivery_list
 from overnight_models.ledger.operators.delivery_list import MOST_COUNTED, MOST_DEAD, DeadGroup
 from overnight_workers.flower_tab.page import Page
-from overnight_workers.operators import targets
-from overnight_workers.operators.foreign_texts import everybody
+from overnight_workers.operators import fingerprints, targets
 
 
 class DeliveriesPage(Page):
@@ -40,11 +38,11 @@ class DeliveriesPage(Page):
 
 
 def grouped(dead: Sequence[DeadGroup]) -> list[DeadGroup]:
-    """Those that say the same, numbers and quotations aside, as everybody may see it; the most frequent first."""
-    groups: dict[tuple[str, ...], DeadGroup] = {}
+    """Those that say the same, as problems of items are grouped; the most frequent first."""
+    groups: dict[tuple[str, str, str, str], DeadGroup] = {}
     for part in dead:
-        text = everybody(part.error)
-        key = part.lane, part.broker, part.queue, re.sub(r"\d+", "#", text)
+        text = fingerprints.masked(None, part.error)
+        key = part.lane, part.broker, part.queue, text
         group = groups.get(key, part._replace(error=text, n=0))
         newest = max(group.newest_item_id, part.newest_item_id)
         groups[key] = group._replace(n=group.n + part.n, newest_item_id=newest)

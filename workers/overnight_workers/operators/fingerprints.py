@@ -16,7 +16,8 @@ from overnight_workers.operators.foreign_texts import plain_words
 
 NEWEST: Final = 100
 """Items of a group that are named."""
-_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER: Final = re.compile(r"(?<!HTTP )(?<!\d)\d+(?:[.,]\d+)*")
+"""A status of HTTP says what kind it is: 404 and 503 are two."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ class ErrorGroup:
     """By their ids: all of them, or the newest `NEWEST`."""
 
 
-def masked(problem: str, detail: str) -> str:
-    """A text without what differs between two of a kind, or may be of a request or an answer."""
+def masked(problem: str | None, detail: str) -> str:
+    """A text without what differs between two of a kind, or may be of a request or an answer.
+
+    problem: the outcome's; None where the text is of a delivery.
+    """
     return _NUMBER.sub("#", plain_words(redaction.text(detail), problem))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import orjson
 
@@ -23,7 +23,34 @@ from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch
 
 _AT_ONCE: Final = 1000
 """Items of one group: a transaction of some hundred milliseconds, that holds nobody up for longer."""
+_MOST_DIGITS: Final = 19
 _TIMES: Final = ("enqueued_since", "enqueued_before", "since")
+
+Name = Literal[
+    "redo",
+    "cancel",
+    "replay",
+    "purge",
+    "pause",
+    "resume",
+    "drain",
+    "release",
+    "budget",
+    "decide",
+    "show body",
+    "resume webhook",
+    "retry put aside",
+    "approve run",
+    "stop run",
+    "pause schedule",
+    "resume schedule",
+    "skip",
+    "run after all",
+    "forget schedule",
+    "rotate",
+]
+NAMES: Final[tuple[str, ...]] = get_args(Name)
+"""What people do, as it is kept."""
 
 Wish = Mapping[str, object]
 """What was said of an action, as JSON has it."""
@@ -67,6 +94,47 @@ class ActionView(NamedTuple):
     ended_at: datetime | None
     removed: str | None
     """JSON: what a purge has removed so far, by kind; None before it began to, and of every other action."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionFilter:
+    """Which actions are meant; what is None doesn't matter."""
+
+    actor: str | None = None
+    name: str | None = None
+    """One of `NAMES`."""
+    target: str | None = None
+    """Something that the wish names: a lane, a run, a tenant, a key, the number of a batch or of an item, …"""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Only what began then or later, and before."""
+
+    @property
+    def where(self) -> str:
+        """The condition, to be used with `values`; "true" when nothing is narrowed."""
+        conditions = {
+            "actor = :actor": self.actor,
+            "name = :name": self.name,
+            "began_at >= :since": self.since,
+            "began_at < :until": self.until,
+            "jsonb_path_exists(CAST(wish AS jsonb), '$.** ? (@ == $text || @ == $number)', CAST(:named AS jsonb))": (
+                self.target
+            ),
+        }
+        return " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What `where` is told."""
+        given = {name: value for name, value in vars(self).items() if value is not None and name != "target"}
+        if self.target is None:
+            return given
+        is_number = self.target.isascii() and self.target.isdigit() and len(self.target) < _MOST_DIGITS
+        number = int(self.target) if is_number else self.target
+        return given | {"named": orjson.dumps({"text": self.target, "number": number}).decode()}
+
+
+EVERY_ACTION: Final = ActionFilter()
 
 
 class _Under(NamedTuple):
@@ -138,7 +206,7 @@ def _read(wish: Wish) -> dict[str, object]:
 
 
 def begin(
-    connection: Connection, name: str, wish: Wish, by: By, *, items: int, most_nano: int | None = None
+    connection: Connection, name: Name, wish: Wish, by: By, *, items: int, most_nano: int | None = None
 ) -> tuple[int, bool]:
     """An action about many items begins: `redo`, `cancel`, `replay` or `purge`.
 
@@ -179,7 +247,7 @@ def under_way(connection: Connection, name: str, wish: Wish) -> ActionView | Non
 
 
 def note(
-    connection: Connection, name: str, wish: Wish, by: By, *, items: int = 0, most_nano: int | None = None
+    connection: Connection, name: Name, wish: Wish, by: By, *, items: int = 0, most_nano: int | None = None
 ) -> None:
     """Something was done at once, in this transaction: a lane paused, a body looked at."""
     execute(
@@ -259,17 +327,20 @@ def abort(connection: Connection, action_id: int, by: str) -> bool:
 _SHOWN: Final = ", ".join(ActionView._fields)
 
 
-def actions(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[ActionView]:
+def actions(
+    connection: Connection, wanted: ActionFilter = EVERY_ACTION, *, before: int | None = None, limit: int = 50
+) -> list[ActionView]:
     """Actions, the newest first. before: an action's id; None: from the newest on."""
     return fetch_all(
         connection,
         ActionView,
         f"""
-        SELECT {_SHOWN} FROM action WHERE CAST(:before AS bigint) IS NULL OR id < :before
+        SELECT {_SHOWN} FROM action WHERE (CAST(:before AS bigint) IS NULL OR id < :before) AND {wanted.where}
         ORDER BY id DESC LIMIT :limit
         """,
         before=before,
         limit=limit,
+        **wanted.values,
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.operators.overview import BATCH_COLUMNS, BATCH_JOINS, BatchView
+from overnight_models.ledger.operators.problems import SHOWN, SaidProblem
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_one, fetch_pairs
 from overnight_models.states import BATCH, ITEM
 
@@ -109,16 +110,6 @@ class ModelShare(NamedTuple):
     max_tokens: int
 
 
-class SaidOfItem(NamedTuple):
-    """What outcomes of a batch say, word for word."""
-
-    problem: str
-    detail: str
-    n: int
-    item_id: int
-    """The first of them."""
-
-
 class Facts(NamedTuple):
     """What the list doesn't show of a batch."""
 
@@ -144,8 +135,8 @@ class BatchLife:
     states: dict[str, int]
     """Its items by state; those that went on in another batch aren't in it any more."""
     models: list[ModelShare]
-    said: list[SaidOfItem]
-    """Of its newest items without a useful answer, the most frequent first."""
+    said: list[SaidProblem]
+    """Of its newest items without a useful answer."""
     parts: list[int]
     """The batches that it was divided into."""
 
@@ -222,18 +213,19 @@ def _models(connection: Connection, batch_id: int) -> list[ModelShare]:
     )
 
 
-def _said(connection: Connection, batch_id: int) -> list[SaidOfItem]:
+def _said(connection: Connection, batch_id: int) -> list[SaidProblem]:
     return fetch_all(
         connection,
-        SaidOfItem,
+        SaidProblem,
         f"""
-        SELECT problem, coalesce(left({listed("detail")}, 400), '') AS detail, count(*) AS n, min(item_id) AS item_id
+        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {SHOWN}), '') AS detail,
+               array_agg(item_id) AS item_ids, min(finished_at) AS first_at, max(finished_at) AS last_at
         FROM (
-            SELECT item.id FROM item WHERE batch_id = :id AND item.state IN ({_WITHOUT_ANSWER})
+            SELECT item.id, item.lane_id FROM item WHERE batch_id = :id AND item.state IN ({_WITHOUT_ANSWER})
             ORDER BY item.id DESC LIMIT {_MOST_TEXTS}
         ) newest
-        JOIN outcome ON outcome.item_id = newest.id WHERE problem IS NOT NULL
-        GROUP BY 1, 2 ORDER BY n DESC, item_id
+        JOIN outcome ON outcome.item_id = newest.id JOIN lane ON lane.id = newest.lane_id
+        WHERE problem IS NOT NULL GROUP BY 1, 2, 3
         """,
         id=batch_id,
     )

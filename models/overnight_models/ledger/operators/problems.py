@@ -18,7 +18,7 @@ _WINDOW: Final = 5_000
 """Outcomes with a problem that are looked at in one statement."""
 _WINDOW_OF_RUN: Final = 20_000
 """Items of a run that are looked at in one statement, whatever came of them."""
-_SHOWN: Final = 400
+SHOWN: Final = 400
 """Characters of a text."""
 _ABOVE_ALL: Final = 2**63 - 1
 
@@ -149,7 +149,7 @@ def _said_within(connection: Connection, which: Which, first: int, before: int) 
         connection,
         SaidProblem,
         f"""
-        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {_SHOWN}), '') AS detail,
+        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {SHOWN}), '') AS detail,
                array_agg(outcome.item_id) AS item_ids, min(finished_at) AS first_at, max(finished_at) AS last_at
         FROM outcome JOIN {which.items_between(":first", ":before")} ON item.id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id
@@ -188,7 +188,7 @@ def finished(connection: Connection, which: Which, limit: int) -> list[Finished]
         Finished,
         f"""
         SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
-               left({listed("outcome.detail")}, {_SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
+               left({listed("outcome.detail")}, {SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
                outcome.cost_nano, outcome.finished_at
         FROM outcome JOIN {which.items} ON item.id = outcome.item_id
         JOIN request ON request.item_id = outcome.item_id
