@@ -12,6 +12,27 @@ Rows = Callable[[str], Sequence[Mapping[str, Any]]]
 """Whoever asks the ledger."""
 
 
+_SUMMED = ", ".join(
+    f"sum({name})::bigint AS {name}"
+    for name in (
+        *("answers", "paid_twice", "unpriced", "cost_nano", "realtime_nano", "input_tokens", "cache_write_5m_tokens"),
+        *("cache_write_1h_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens", "thinking_nano"),
+    )
+)
+OF_DAYS = f"""
+    WITH kept AS (
+        SELECT day, lane_id, tenant_id, model, sum(paid_twice_nano)::bigint AS twice_nano, {_SUMMED}
+        FROM daily_spending GROUP BY 1, 2, 3, 4 HAVING sum(answers) <> 0 OR sum(cost_nano) <> 0
+    ), spent AS (
+        SELECT (at AT TIME ZONE 'UTC')::date AS day, lane_id, tenant_id, model,
+               coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS twice_nano, {_SUMMED}
+        FROM spending GROUP BY 1, 2, 3, 4
+    )
+    (TABLE kept EXCEPT TABLE spent) UNION ALL (TABLE spent EXCEPT TABLE kept)
+"""
+"""Sums of a day that aren't those of the spending, and the other way round."""
+
+
 def assert_sums_are_right(rows: Rows) -> None:
     """What `status` shows is what `count(*)` finds, the spending is the bill, and no item is missing in its run."""
     tally = rows(
@@ -43,6 +64,7 @@ def assert_sums_are_right(rows: Rows) -> None:
         """
     )
     assert spending == [], "the spending"
+    assert rows(OF_DAYS) == [], "the spending of days"
     outside = rows(
         """
         SELECT id, run_id FROM item

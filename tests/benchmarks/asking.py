@@ -28,7 +28,7 @@ from overnight_models.money.prices import Prices, load
 from overnight_models.states import BATCH
 from overnight_models.wire.acknowledgement import Acknowledgement
 from tests.benchmarks import pages_asked
-from tests.benchmarks.filling import IN_FLIGHT, KEY
+from tests.benchmarks.filling import IN_FLIGHT, KEY, RUN
 
 _OWNER: Final = 1
 _LEASE_S: Final = 60.0
@@ -113,7 +113,7 @@ def _intake(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]
     yield "accept a message of 500 items", lambda connection: _accept(connection, ids.headers_id)
     yield "answer confirm", lambda connection: answer.verdicts(connection, ids.messages)
     yield "answer outcome", _outcome
-    yield "answer run", lambda connection: answer.run_counts(connection, "run 1")
+    yield "answer run", lambda connection: answer.run_counts(connection, RUN)
 
 
 def _accept(connection: Connection, headers_id: int) -> object:
@@ -261,6 +261,7 @@ def _keep_house(connection: Connection) -> object:
     obstacles.give_up(connection, {"lane 1": 60.0}, 60.0, by_broker={}, limit=_CHUNK)
     obstacles.forget(connection)
     rescue.fold_tally(connection)
+    costs.fold_days(connection)
     rescue.forget_messages(connection)
     caching.forget(connection)
     prefixes.delete_unused(connection)
@@ -279,7 +280,7 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
     yield from pages_asked.by_an_index()
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
-    yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")
+    yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name=RUN)
     yield "overnight budget", budgets.budgets
     yield (
         "plan: what a lane's answers came to",

@@ -21,6 +21,8 @@ IN_FLIGHT: Final = 2_500
 """Items of one lane that are in a batch now: of four batches one is packed, two are open and one has ended."""
 KEY: Final = "item 1"
 """Of the first item, in lane 2."""
+RUN: Final = "run 0"
+"""Of the first 99,999 items, which are finished in every ledger."""
 RARE: Final = "expired"
 """The problem of three items, the oldest that failed."""
 DUE: Final = 20_000
@@ -165,6 +167,12 @@ INSERT INTO spending (submission_id, lane_id, run_id, model, answers, paid_twice
 SELECT n / 2 + 1, (n / 2 + 1) % {lanes} + 1, n * 2500 / 100000 + 1, 'claude-haiku-5-5', 2500, 0, 1250000000, 2500000000,
        625000, 250000, now() - interval '20 days' * (1 - n * 2500.0 / {finished})
 FROM generate_series(0, {finished} / 2500 - 1) n;
+INSERT INTO daily_spending (day, lane_id, model, answers, paid_twice, unpriced, cost_nano, realtime_nano,
+                            paid_twice_nano, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+                            cache_read_tokens, output_tokens, thinking_tokens, thinking_nano)
+SELECT (at AT TIME ZONE 'UTC')::date, lane_id, model, sum(answers), 0, 0, sum(cost_nano), sum(realtime_nano), 0,
+       sum(input_tokens), 0, 0, 0, sum(output_tokens), 0, 0
+FROM spending GROUP BY 1, 2, 3;
 INSERT INTO tally (noun, lane_id, run_id, headers_id, state, n, bytes)
 SELECT 'item', lane_id, run_id, headers_id, state, count(*), sum(size) FROM item
 GROUP BY lane_id, run_id, headers_id, state;

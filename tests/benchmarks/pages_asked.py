@@ -29,7 +29,7 @@ from overnight_models.ledger.operators.batch_list import BatchFilter
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.problems import Which
 from overnight_models.money.prices import load
-from tests.benchmarks.filling import KEY, RARE
+from tests.benchmarks.filling import KEY, RARE, RUN
 
 SMALL_HAS_BATCHES: Final = 40
 _SMALL_HAS_RUNS: Final = 3
@@ -40,7 +40,7 @@ Ask = Callable[[Connection], object]
 _BY_AN_INDEX: Final = (
     ("items", ItemFilter()),
     ("items of a key", ItemFilter(key=KEY)),
-    ("items of a run", ItemFilter(run="run 1")),
+    ("items of a run", ItemFilter(run=RUN)),
     ("items that wait", ItemFilter(state="waiting")),
     ("items that are held", ItemFilter(state="held")),
     ("items of a batch", ItemFilter(batch_id=1)),
@@ -76,7 +76,7 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
     yield "Flower: actions", actions.actions
     yield (
         "preview: try a run again",
-        lambda connection: redoing.prospect(connection, ItemFilter(run="run 1"), load(None)),
+        lambda connection: redoing.prospect(connection, ItemFilter(run=RUN), load(None)),
     )
     yield (
         "preview: cancel a batch",
@@ -92,7 +92,7 @@ def by_windows() -> Iterator[tuple[str, Ask]]:
     # of at most the newest 100,000
     yield "Flower: problems, and overnight errors", lambda connection: problems.said(connection, Which())
     yield "Flower: problems of a lane", lambda connection: problems.said(connection, Which(lane="lane 2"))
-    yield "Flower: problems of a run", lambda connection: problems.said(connection, Which(run="run 1"))
+    yield "Flower: problems of a run", lambda connection: problems.said(connection, Which(run=RUN))
 
 
 def _money(connection: Connection) -> object:

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.money.costs import fold_days
 from overnight_models.ledger.partitions import make_partitions, note_full
 from overnight_models.ledger.rescue import fold_tally, forget_messages
 from overnight_models.ledger.retention import money, steps
@@ -147,6 +148,7 @@ def _fill(connection: psycopg.Connection, database: Database, night: int, items:
         connection.execute(sql.SQL(statement).format(**literals))
     with database.transaction() as folding:
         fold_tally(folding)
+        fold_days(folding)
         forget_messages(folding)
 
 

@@ -28,7 +28,7 @@ from overnight_workers.sandbox.process import Running
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service
-from tests.sums import assert_sums_are_right
+from tests.sums import OF_DAYS, assert_sums_are_right
 from tests.upgrades.earlier import HERE, OF_0_1_0, WORKSPACE_OF_0_1_0, database_at, explainable, fill_as_0_1_0
 from tests.waiting import wait_until
 
@@ -136,6 +136,24 @@ def test_items_of_runs_are_in_their_blocks_also_those_that_a_worker_of_the_versi
         older.execute(written.format(601, 800).encode())
         assert_sums_are_right(lambda statement: rows(url, statement))
         assert [row["block"] for row in rows(url, "SELECT block FROM run_block ORDER BY block")] == [0, 1, 2, 3]
+
+
+def test_what_was_spent_by_day_is_the_spending_also_of_a_worker_of_the_version_before(postgres: str) -> None:
+    written = """
+        INSERT INTO spending (submission_id, lane_id, tenant_id, model, answers, paid_twice, cost_nano, realtime_nano,
+                              at)
+        SELECT n, n % 2 + 1, nullif(n % 3, 0), 'm', 5, n % 2, 7 * n, 14 * n,
+               timestamptz '2026-10-30' + n * interval '5 h'
+        FROM generate_series({}, {}) AS n
+    """
+    with database_at(postgres, "0039") as url, psycopg.connect(url, autocommit=True) as older:
+        older.execute(written.format(1, 60).encode())
+        bring_up_to_date(url)
+        assert rows(url, OF_DAYS) == []
+        older.execute(written.format(61, 90).encode())
+        assert rows(url, OF_DAYS) == []
+        (row,) = rows(url, "SELECT sum(cost_nano)::bigint AS nano, sum(answers)::bigint AS n FROM daily_spending")
+        assert row == {"nano": 7 * 90 * 91 // 2, "n": 450}
 
 
 def test_copies_that_retention_was_making_are_begun_anew_with_the_new_columns(postgres: str) -> None:

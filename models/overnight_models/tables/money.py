@@ -47,6 +47,36 @@ class Spending(Table, table=True):
     at: datetime = now()
 
 
+class DailySpending(Table, table=True):
+    """The spending of a day, as changes to be added up; by triggers, so it can't drift.
+
+    What is deleted of the spending is taken off here, too.
+    """
+
+    __tablename__ = "daily_spending"
+    __table_args__ = (Index("daily_spending_by_day", "day"),)
+    id: int | None = new_id()
+    day: date
+    """By UTC."""
+    lane_id: int
+    tenant_id: int | None = None
+    model: str = long_text()
+    answers: int = big()
+    paid_twice: int = big()
+    unpriced: int = big()
+    cost_nano: int = big()
+    realtime_nano: int = big()
+    paid_twice_nano: int = big()
+    """What answers for items that had one already cost; part of the cost."""
+    input_tokens: int = big()
+    cache_write_5m_tokens: int = big()
+    cache_write_1h_tokens: int = big()
+    cache_read_tokens: int = big()
+    output_tokens: int = big()
+    thinking_tokens: int = big()
+    thinking_nano: int = big()
+
+
 class Budget(Table, table=True):
     """What a lane or a tenant may spend in a day or a month, or a run or a chain in all."""
 

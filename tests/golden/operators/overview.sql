@@ -95,7 +95,7 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, lane.paused_by,
                         SELECT tenant_id, waiting_since
                         FROM item
                         WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id
-                            AND item.headers_id = headers.id AND true AND tenant_id IS NOT NULL
+                            AND item.headers_id = headers.id AND true
                         ORDER BY tenant_id, waiting_since
                         LIMIT 1
                     )
@@ -117,7 +117,11 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, lane.paused_by,
                     SELECT tenant_id, waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id
-                        AND item.headers_id = headers.id AND true AND tenant_id IS NULL
+                        AND item.headers_id = headers.id AND true AND tenant_id IS NULL AND EXISTS (
+                        SELECT
+                        FROM head
+                        WHERE head.tenant_id IS NOT NULL
+                    )
                     ORDER BY tenant_id, waiting_since
                     LIMIT 1
                 )
@@ -132,7 +136,7 @@ FROM lane
 LEFT JOIN (
     SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
         sum(paid_twice) AS paid_twice, sum(unpriced) AS unpriced
-    FROM spending
+    FROM daily_spending
     GROUP BY lane_id
 ) spent ON spent.lane_id = lane.id
 LEFT JOIN (

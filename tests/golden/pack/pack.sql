@@ -494,7 +494,7 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
                     AND item.headers_id = t.headers_id
                     AND (item.direct_at IS NULL OR item.direct_at > now())
-                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NOT NULL
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now())
                 ORDER BY tenant_id, waiting_since
                 LIMIT 1
             )
@@ -520,7 +520,11 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
             FROM item
             WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
                 AND item.headers_id = t.headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-                AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL
+                AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL AND EXISTS (
+                SELECT
+                FROM head
+                WHERE head.tenant_id IS NOT NULL
+            )
             ORDER BY tenant_id, waiting_since
             LIMIT 1
         )

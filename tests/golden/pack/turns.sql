@@ -75,7 +75,7 @@ WITH RECURSIVE head(tenant_id, waiting_since) AS (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NOT NULL
+            AND (item.give_up_at IS NULL OR item.give_up_at > now())
         ORDER BY tenant_id, waiting_since
         LIMIT 1
     )
@@ -99,7 +99,11 @@ UNION ALL (
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
         AND (item.direct_at IS NULL OR item.direct_at > now())
-        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL
+        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL AND EXISTS (
+        SELECT
+        FROM head
+        WHERE head.tenant_id IS NOT NULL
+    )
     ORDER BY tenant_id, waiting_since
     LIMIT 1
 );

@@ -11,6 +11,7 @@ from overnight_models.ledger import (
     cancel,
     counters,
     deployment,
+    lock_room,
     measure,
     partitions,
     prefixes,
@@ -66,6 +67,7 @@ def ask_money(connection: Connection) -> None:
     runs.timeline(connection, "r")
     for by in ("lane", "tenant", "model", "run", "day"):
         costs.costs(connection, by)
+    costs.fold_days(connection)
     costs.maybe_billed(connection)
 
 
@@ -225,6 +227,7 @@ def ask_keeping_house(connection: Connection) -> None:
     assert partitions.make_partitions(connection)
     partitions.note_full(connection)
     deployment.begin_groups(connection)
+    lock_room.lock_room(connection)
     schema.server_version(connection)
     schema.revisions(connection)
     # as a ledger of 0.1 is

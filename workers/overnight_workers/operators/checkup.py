@@ -19,7 +19,18 @@ from overnight_workers.configuration.webhook_settings import without_secrets
 from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
-from overnight_workers.operators.findings import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
+from overnight_workers.operators.findings import (
+    FAULT,
+    NOTE,
+    OK,
+    UNKNOWN,
+    Finding,
+    clock,
+    deployment,
+    kept,
+    lock_room,
+    relays,
+)
 from overnight_workers.operators.redis_look import Redis, look
 from overnight_workers.settings import Settings, settings
 
@@ -113,6 +124,7 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
         Finding("schema", OK, f"revision {server.revision}"),
         deployment(str(server.deployment), watch["deployment"]),
         clock(apart_s),
+        lock_room(server.locks),
         *kept(current, server.waits_for),
         *relays(watch.get("relays", {})),
         *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from overnight_models.quantities import spoken
 from overnight_workers.settings import Lane, Settings
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.lock_room import LockRoom
 
 OK: Final = "ok"
 NOTE: Final = "note"
@@ -19,6 +22,8 @@ UNKNOWN: Final = "unknown"
 
 _KEPT: Final = ("deliveries", "bodies", "outcomes", "keys", "money")
 _CLOCKS_APART_S: Final = 5.0
+_WORK_AT_ONCE: Final = 4
+"""Of so many sessions one has locks, where all are busy: the others compute, or speak to the API."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,18 @@ def clock(apart_s: float) -> Finding:
     if apart_s < _CLOCKS_APART_S:
         return Finding("clock", OK, f"{apart_s:.2f} s apart from the database's")
     return Finding("clock", FAULT, f"{apart_s:.0f} s apart from the database's", "set the clocks by NTP")
+
+
+def lock_room(room: LockRoom) -> Finding:
+    """Whether Postgres has room for the locks of those who work at once."""
+    said = (
+        f"a statement that reads all partitions takes {room.of_one:,} locks, and there is room for {room.in_all:,}:"
+        f" for {room.at_once:,} such statements at once, with {room.sessions} sessions connected"
+    )
+    if room.at_once >= room.sessions:
+        return Finding("locks", OK, said)
+    do = f"set max_locks_per_transaction = {room.wanted_for_each} (it is {room.for_each}), and restart Postgres"
+    return Finding("locks", NOTE if room.at_once >= room.sessions / _WORK_AT_ONCE else FAULT, said, do)
 
 
 def kept(current: Settings, waits_for: str | None) -> list[Finding]:

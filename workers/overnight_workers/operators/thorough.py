@@ -10,13 +10,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger import deployment as ledger_deployment
+from overnight_models.ledger import lock_room as ledger_lock_room
 from overnight_models.ledger import poll, schema
 from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.presence import SharedSession
 from overnight_models.ledger.retention import keep
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators import words
-from overnight_workers.operators.findings import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
+from overnight_workers.operators.findings import (
+    FAULT,
+    NOTE,
+    OK,
+    UNKNOWN,
+    Finding,
+    clock,
+    deployment,
+    kept,
+    lock_room,
+    relays,
+)
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database
 from overnight_workers.settings import Settings, settings
@@ -42,7 +54,7 @@ def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
     if any(finding.check == "schema" and finding.state == FAULT for finding in findings):
         # whatever else is asked would fail for that alone
         return findings
-    for name, check in (("deployment", which_deployment), ("clock", clocks), ("kept", retention)):
+    for name, check in (("deployment", which_deployment), ("clock", clocks), ("locks", locks), ("kept", retention)):
         findings += looked(check, name)
     return findings + looked(lambda: seen(policy), "alarms")
 
@@ -96,6 +108,12 @@ def clocks() -> list[Finding]:
     with database().transaction() as connection:
         theirs = poll.now(connection).timestamp()
     return [clock(abs(theirs - (began + time.time()) / 2))]
+
+
+def locks() -> list[Finding]:
+    """Whether Postgres has room for the locks of those who work at once."""
+    with database().transaction() as connection:
+        return [lock_room(ledger_lock_room.lock_room(connection))]
 
 
 def retention() -> list[Finding]:

@@ -21,7 +21,7 @@ from overnight_models.ledger import counters, following, measure, partitions, pr
 from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
-from overnight_models.ledger.money import budgets, plans, settle
+from overnight_models.ledger.money import budgets, costs, plans, settle
 from overnight_models.ledger.operators import actions, failures, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
@@ -265,6 +265,7 @@ def _read_damaged() -> None:
 def _add_up() -> None:
     with process.database().transaction() as connection:
         rescue.fold_tally(connection)
+        costs.fold_days(connection)
         settle.fold(connection)
         kept.fold(connection)
         counters.fold(connection)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from overnight_models.ledger.connection import Connection
-from overnight_models.ledger.rows import fetch_all, fetch_only
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only
 
 By = Literal["lane", "tenant", "model", "run", "day"]
 
@@ -16,7 +16,7 @@ _KEYS: Final[dict[By, str]] = {
     "tenant": "tenant_id",
     "run": "run_id",
     "model": "model",
-    "day": "(at AT TIME ZONE 'UTC')::date",
+    "day": "day",
 }
 _NAMES: Final[dict[By, str]] = {
     "lane": "(SELECT name FROM lane WHERE id = key)",
@@ -66,37 +66,75 @@ class Costs:
         return self.cache_read_tokens / prompt if prompt else 0.0
 
 
-_SUMS: Final = ", ".join(field.name for field in fields(Costs) if field.name != "name")
+_COUNTERS: Final = tuple(field.name for field in fields(Costs) if field.name != "name")
+_NAMED: Final = ", ".join(_COUNTERS)
+_ADDED_UP: Final = ", ".join(f"sum({name})::bigint AS {name}" for name in _COUNTERS)
+_ANY: Final = " OR ".join(f"sum({name}) <> 0" for name in _COUNTERS)
+_OF_A_ROW: Final = f"""
+    SELECT (at AT TIME ZONE 'UTC')::date AS day, lane_id, tenant_id, run_id, model,
+           CASE WHEN paid_twice > 0 THEN cost_nano ELSE 0 END AS paid_twice_nano,
+           {", ".join(name for name in _COUNTERS if name != "paid_twice_nano")}
+    FROM spending
+"""
+_OF_RUNS: Final = f"""
+    {_OF_A_ROW}
+    WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+      AND (CAST(:run_name AS text) IS NULL OR run_id = (SELECT id FROM run WHERE name = :run_name))
+"""
+_SINCE_DAY: Final = "(CAST(:since AS timestamptz) AT TIME ZONE 'UTC')::date"
+_OF_DAYS: Final = f"""
+    SELECT day, lane_id, tenant_id, model, {_NAMED} FROM daily_spending
+    WHERE CAST(:since AS timestamptz) IS NULL OR day > {_SINCE_DAY}
+    UNION ALL
+    -- of the day in whose middle it begins
+    SELECT day, lane_id, tenant_id, model, {_NAMED} FROM ({_OF_A_ROW}
+        WHERE at >= CAST(:since AS timestamptz) AND at < ({_SINCE_DAY} + 1)::timestamp AT TIME ZONE 'UTC'
+    ) first_day
+"""
 
 
 def costs(connection: Connection, by: By, since: datetime | None = None, run_name: str | None = None) -> list[Costs]:
-    """What was billed since then, by day in their order, else the dearest first. run_name: only in this run."""
+    """What was billed since then, by day in their order, else the dearest first. run_name: only in this run.
+
+    Of whole days, sums are read; by run and of a run, the spending.
+    """
     order = "name" if by == "day" else "cost_nano DESC, name"
+    named = {} if by != "run" and run_name is None else {"run_name": run_name}
     return fetch_all(
         connection,
         Costs,
         # named when they are added up: there may be a million rows of a few names
         f"""
-        SELECT {_NAMES[by]} AS name, {_SUMS}
+        SELECT {_NAMES[by]} AS name, {_NAMED}
         FROM (
-            SELECT {_KEYS[by]} AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
-                   sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
-                   sum(unpriced)::bigint AS unpriced,
-                   coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
-                   sum(input_tokens)::bigint AS input_tokens,
-                   sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
-                   sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
-                   sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
-                   sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
-            FROM spending
-            WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
-              AND (CAST(:run_name AS text) IS NULL OR run_id = (SELECT id FROM run WHERE name = :run_name))
-            GROUP BY 1
+            SELECT {_KEYS[by]} AS key, {_ADDED_UP} FROM ({_OF_RUNS if named else _OF_DAYS}) billed
+            GROUP BY 1 HAVING {_ANY}
         ) added
         ORDER BY {order}
         """,
         since=since,
-        run_name=run_name,
+        **named,
+    )
+
+
+def fold_days(connection: Connection) -> int:
+    """Add up the changes of each day, as `rescue.fold_tally` does. Returns how many sums it wrote."""
+    return execute(
+        connection,
+        f"""
+        WITH changed AS MATERIALIZED (
+            SELECT day, lane_id, tenant_id, model FROM daily_spending GROUP BY day, lane_id, tenant_id, model
+            HAVING count(*) > 1 OR NOT ({_ANY})
+        ), folded AS (
+            DELETE FROM daily_spending part USING changed
+            WHERE part.day = changed.day AND part.lane_id = changed.lane_id AND part.model = changed.model
+              AND part.tenant_id IS NOT DISTINCT FROM changed.tenant_id
+            RETURNING part.*
+        )
+        INSERT INTO daily_spending (day, lane_id, tenant_id, model, {_NAMED})
+        SELECT day, lane_id, tenant_id, model, {_ADDED_UP} FROM folded
+        GROUP BY day, lane_id, tenant_id, model HAVING {_ANY}
+        """,
     )
 
 
@@ -135,5 +173,4 @@ def maybe_billed(connection: Connection, since: datetime | None = None, run_name
 
 def total(parts: list[Costs]) -> Costs:
     """All of them."""
-    counters = [field.name for field in fields(Costs) if field.name != "name"]
-    return Costs("all", **{counter: sum(getattr(part, counter) for part in parts) for counter in counters})
+    return Costs("all", **{counter: sum(getattr(part, counter) for part in parts) for counter in _COUNTERS})

@@ -156,7 +156,7 @@ def lanes(connection: Connection) -> list[LaneView]:
         FROM lane LEFT JOIN (
             SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
                    sum(paid_twice) AS paid_twice, sum(unpriced) AS unpriced
-            FROM spending GROUP BY lane_id
+            FROM daily_spending GROUP BY lane_id
         ) spent ON spent.lane_id = lane.id
         LEFT JOIN (
             SELECT lane_id, count(*) AS n FROM unmeasured JOIN item ON item.id = unmeasured.item_id GROUP BY lane_id

@@ -16,14 +16,15 @@ from overnight_models.states import ITEM
 
 def _chosen(wanted: ItemFilter, first: str = "", last: str = "") -> str:
     """For FROM. first, last: see `ItemFilter.source_between`."""
-    # of the run the items come; what else is wanted is asked of each of them
+    # of the run the items come; what else is wanted, if anything, is asked of each of them
     beside = replace(wanted, run=None)
+    is_so = f"AND item.id IN (SELECT item.id FROM {beside.source} WHERE {beside.where})" if beside.narrowed else ""
     return f"""
         {wanted.items(first, last)} JOIN outcome ON outcome.item_id = item.id
         WHERE item.{ITEM.redo.where} AND outcome.problem IS NOT NULL
           AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
           AND NOT EXISTS (SELECT FROM request WHERE request.item_id = item.id AND params = '{redo.NO_BODY}')
-          AND item.id IN (SELECT item.id FROM {beside.source} WHERE {beside.where})
+          {is_so}
     """
 
 

@@ -25,12 +25,14 @@ def _waits(lane: str, headers: str) -> str:
 
 
 def _heads(lane: str, headers: str, unless_urgent: str) -> str:
-    """A query: the tenants of whom something waits, and since when; each found by one look into the index."""
+    """A query: the tenants of whom something waits, and since when; each found by one look into the index.
+
+    Who has none comes last there: a lane without tenants is one look.
+    """
     waits = f"{_waits(lane, headers)} AND {unless_urgent}"
     return f"""
         WITH RECURSIVE head (tenant_id, waiting_since) AS (
-            (SELECT tenant_id, waiting_since FROM item WHERE {waits} AND tenant_id IS NOT NULL
-             ORDER BY tenant_id, waiting_since LIMIT 1)
+            (SELECT tenant_id, waiting_since FROM item WHERE {waits} ORDER BY tenant_id, waiting_since LIMIT 1)
             UNION ALL
             SELECT next.tenant_id, next.waiting_since FROM head CROSS JOIN LATERAL (
                 SELECT tenant_id, waiting_since FROM item WHERE {waits} AND item.tenant_id > head.tenant_id
@@ -39,7 +41,8 @@ def _heads(lane: str, headers: str, unless_urgent: str) -> str:
         )
         SELECT tenant_id, waiting_since FROM head
         UNION ALL
-        (SELECT tenant_id, waiting_since FROM item WHERE {waits} AND tenant_id IS NULL
+        (SELECT tenant_id, waiting_since FROM item
+         WHERE {waits} AND tenant_id IS NULL AND EXISTS (SELECT FROM head WHERE head.tenant_id IS NOT NULL)
          ORDER BY tenant_id, waiting_since LIMIT 1)
     """
 
