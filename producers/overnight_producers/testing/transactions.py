@@ -15,16 +15,14 @@ class _Transaction(Protocol):
     parent: _Transaction | None
 
 
-class _Connection(Protocol):
-    """A Connection of SQLAlchemy, or a Session."""
+class _Session(Protocol):
+    """A Session of SQLAlchemy, or a Connection."""
 
     def in_transaction(self) -> bool: ...
 
     def begin(self) -> object: ...
 
-
-class _Session(_Connection, Protocol):
-    """A Session of SQLAlchemy."""
+    def connection(self) -> _Session: ...
 
     def get_transaction(self) -> _Transaction | None: ...
 
@@ -40,6 +38,7 @@ def on_rollback(session: object, forget: Forget) -> None:
     if _names(session) & {"scoped_session", "async_scoped_session"} and callable(session):
         session = session()
     # those of an event loop have one that blocks within
+    awaited = hasattr(session, "sync_session")
     session = getattr(session, "sync_session", None) or getattr(session, "sync_connection", None) or session
     names = _names(session)
     if not names & {"Session", "Connection"}:
@@ -47,10 +46,47 @@ def on_rollback(session: object, forget: Forget) -> None:
     within = cast("_Session", session)
     if not within.in_transaction():
         within.begin()  # as the INSERT would have done
-    listen: Callable[[object, str, Callable[..., None]], None] = sys.modules["sqlalchemy"].event.listen
+    bound_to = getattr(session, "bind", None)
     if "Connection" in names:
-        listen(session, "rollback", lambda _connection: forget())
-        return
+        _on_rollback_of_connection(within, forget)
+    elif "Connection" in _names(bound_to) and not awaited:
+        # a session that has joined the transaction of a Connection: that one decides
+        _on_rollback_of_connection(within.connection(), forget)
+    else:
+        _on_rollback_of_session(within, forget)
+
+
+def _on_rollback_of_connection(connection: _Session, forget: Forget) -> None:
+    """What a Connection has open now is the first that it ends; what it begins and ends afterwards is of no account."""
+    ended = False
+    number = _number(getattr(connection.get_nested_transaction(), "_savepoint", ""))
+
+    def commits(*_: object) -> None:
+        nonlocal ended
+        ended = True
+
+    def rolls_back(*_: object) -> None:
+        if not ended:
+            forget()
+        commits()
+
+    def rolls_back_to_savepoint(_connection: object, name: str, _context: object) -> None:
+        if _number(name) <= number and not ended:
+            forget()
+
+    for event in ("commit", "commit_twophase"):
+        _listen(connection, event, commits)
+    for event in ("rollback", "rollback_twophase"):
+        _listen(connection, event, rolls_back)
+    _listen(connection, "rollback_savepoint", rolls_back_to_savepoint)
+
+
+def _number(savepoint: str) -> int:
+    """Which of a Connection's savepoints it is, by its name: those within it have higher numbers. 0: none."""
+    return int(savepoint.rpartition("_")[2] or 0)
+
+
+def _on_rollback_of_session(within: _Session, forget: Forget) -> None:
     own = within.get_nested_transaction() or within.get_transaction()
     committed = False
 
@@ -67,9 +103,13 @@ def on_rollback(session: object, forget: Forget) -> None:
         if ended.parent is None and not committed and _is_in(own, ended):
             forget()
 
-    listen(session, "after_soft_rollback", rolled_back)
-    listen(session, "after_commit", commits)
-    listen(session, "after_transaction_end", ends)
+    _listen(within, "after_soft_rollback", rolled_back)
+    _listen(within, "after_commit", commits)
+    _listen(within, "after_transaction_end", ends)
+
+
+def _listen(session: object, event: str, call: Callable[..., None]) -> None:
+    sys.modules["sqlalchemy"].event.listen(session, event, call)
 
 
 def _names(session: object) -> frozenset[str]:

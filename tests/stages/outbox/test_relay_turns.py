@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from overnight_models import crash_points
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.relays import inbox
+from overnight_models.wire.inbox import InboxTable
 from overnight_producers import Item, Overnight
 from overnight_workers.configuration.relay_settings import RelaySettings
+from overnight_workers.relay.handing_over import hand_over
 from overnight_workers.relay.relay import Relay
 from tests.driving import Service, params
 from tests.stages.outbox.conftest import keys, left
@@ -65,6 +71,30 @@ def test_a_turn_that_fails_lets_the_one_behind_it_go_on(
     second = second_turn_within_the_first(shop, service, overnight, relay, die)
     assert (second.is_alive(), keys(service), len(left(shop))) == (False, ["b"], 1)
     assert (relay.turn(), keys(service)) == (1, ["b", "a"])
+
+
+def test_what_a_dead_relay_had_begun_goes_alone_for_some_seconds_only_and_the_rest_in_the_next_turn(
+    shop: str, service: Service, overnight: Overnight, relay: Relay
+) -> None:
+    with psycopg.connect(shop) as connection:
+        for key in "abc":
+            overnight.enqueue(params(key), key=key, session=connection)
+
+    def die(what: str) -> None:
+        if what == "after commit" and service.ledger.fetch_all("SELECT FROM inbox WHERE verdict IS NULL"):
+            raise Dies
+
+    crash_points.armed = die
+    try:
+        with pytest.raises(Dies):
+            relay.turn()
+    finally:
+        crash_points.armed = None
+    with closing(Database(RelaySettings(database_url=shop).link)) as database, database.transaction() as of_relay:
+        waiting = inbox.take(of_relay, InboxTable(), lambda _: False)
+        verdicts = hand_over(waiting, before_writing=lambda: None, alone_s=0)
+    assert (list(verdicts), keys(service)) == ([waiting[0].id], ["a"])
+    assert (relay.turn(), keys(service), left(shop)) == (3, ["a", "b", "c"], [])
 
 
 def test_while_its_inbox_is_full_a_second_turn_runs_beside_the_first(

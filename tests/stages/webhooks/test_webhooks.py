@@ -24,7 +24,7 @@ from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.webhooks.webhooks import webhooks
 from tests.driving import Service, item, read_command
-from tests.endpoints import SECRET, Endpoint, Reply, listening
+from tests.endpoints import CLOSED, SECRET, Endpoint, Reply, listening
 
 
 @pytest.fixture
@@ -212,6 +212,29 @@ def test_an_endpoint_that_is_away_is_an_obstacle_and_counts_no_try(service: Serv
     assert obstacle["broker"] == "webhook:shop"
     assert obstacle["why"].startswith("webhook 'shop' at http://127.0.0.1:1: ConnectError")
     assert webhooks() == "0 delivered"
+
+
+@pytest.mark.parametrize("trouble", [Reply(after_s=1.5), Reply(CLOSED)], ids=["late", "broken off"])
+def test_an_endpoint_that_fails_to_answer_a_third_of_its_requests_is_sent_the_others(
+    service: Service, shop: Endpoint, trouble: Reply
+) -> None:
+    shop.replies.extend([trouble, Reply(), Reply()] * 4)
+    service.configure(webhooks={"shop": shop.settings(timeout="700ms", concurrency=1)})
+    answered(service, *(f"k{number}" for number in range(12)))
+    assert webhooks() == "8 delivered"
+    assert sorted((state, tries) for state, tries, _ in states(service))[8:] == [("due", 1)] * 4
+    assert service.ledger.fetch_all("SELECT FROM obstacle") == []
+    look_again(service)
+    assert webhooks() == "4 delivered"
+
+
+def test_an_endpoint_that_answers_nothing_is_an_obstacle_after_three_requests(service: Service, shop: Endpoint) -> None:
+    shop.always = Reply(CLOSED)
+    service.configure(webhooks={"shop": shop.settings(concurrency=1)})
+    answered(service, *(f"k{number}" for number in range(9)))
+    assert webhooks() == "0 delivered"
+    assert len(shop.came) == 3
+    assert len(service.ledger.fetch_all("SELECT FROM obstacle")) == 1
 
 
 def test_a_slow_endpoint_delays_no_other(service: Service, shop: Endpoint) -> None:

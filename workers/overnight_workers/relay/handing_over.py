@@ -7,7 +7,9 @@ the row, finds its verdict there, and nothing is accepted twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import orjson
 
@@ -20,13 +22,20 @@ from overnight_workers.stages.accept import accept
 from overnight_workers.stages.accept.gather import Message
 from overnight_workers.telemetry import logs
 
+_ALONE_S: Final = 10.0
+"""For messages that go alone. The product's rows are locked meanwhile, in a transaction that Postgres ends after a
+minute in which nothing is said there: a relay that died may have left 2,000 of them to a busy machine."""
+
 log = logs.get(__name__)
 
 
-def hand_over(waiting: Sequence[Waiting], *, before_writing: Callable[[], object]) -> dict[int, VerdictDocument]:
+def hand_over(
+    waiting: Sequence[Waiting], *, before_writing: Callable[[], object], alone_s: float = _ALONE_S
+) -> dict[int, VerdictDocument]:
     """What became of messages, by their rows; one that has no verdict yet is to be handed over again.
 
     before_writing: called when messages are read and checked, before anything of them is in the ledger.
+    alone_s: seconds after which no further message goes alone; the others have their turn the next time.
 
     Whatever was tried before goes alone: one that ends its process takes no others along, and is turned down when it
     has done so a few times. Raises TransientError when the ledger is away.
@@ -36,8 +45,11 @@ def hand_over(waiting: Sequence[Waiting], *, before_writing: Callable[[], object
     again = [message for message in waiting if tried.get(str(message.message_id), "") is None]
     if fresh and not _accepted(fresh, before_writing):
         again += fresh
+    ends_at = time.monotonic() + alone_s
     for message in again:
         _accepted([message], before_writing)
+        if time.monotonic() >= ends_at:
+            break
     verdicts = _verdicts(waiting) if fresh or again else tried
     return {
         message.id: orjson.loads(verdict)

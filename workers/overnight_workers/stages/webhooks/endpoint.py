@@ -141,5 +141,5 @@ async def _send(name: str, poster: Poster, keys: tuple[Secret, ...], body: Body)
         reach("after webhook")
         verdict = judge(frozenset(body.due), answer)
         if not verdict.is_well:
-            became["error.type"] = "away" if verdict.is_away else "refused"
+            became["error.type"] = "away" if verdict.is_away or answer.status is None else "refused"
     return Answered(body, verdict)

@@ -56,7 +56,7 @@ def judge(delivery_ids: frozenset[str], answer: Answer) -> Verdict:
     if answer.status == _TOO_MANY or not answer.may_have_come:
         return Verdict(untried=delivery_ids, why=why, is_away=True)
     said = f"{why}: {answer.said}" if answer.said else why
-    return Verdict(failed=dict.fromkeys(delivery_ids, said), why=why, is_away=answer.status is None)
+    return Verdict(failed=dict.fromkeys(delivery_ids, said), why=why)
 
 
 def _clean(text: str) -> str:
