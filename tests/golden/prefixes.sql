@@ -37,6 +37,12 @@ ON CONFLICT DO NOTHING;
 -- keep_own, 2 of 2: A lane's own row of a prefix, encrypted by its key of today. name: its hash in hex. Raises NoKey.
 SELECT nextval('prefix_id_seq');
 
+-- keep_used: Before items that are there go on from it: it isn't deleted by who looked at them before.
+-- id = 1
+UPDATE prefix
+SET used_at = clock_timestamp()
+WHERE id = :id;
+
 -- read: One prefix by its number. Raises NoKey, DamagedGroup, and PrefixForgotten: it is another row's now.
 -- id = 1
 SELECT id, document

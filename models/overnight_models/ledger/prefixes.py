@@ -298,6 +298,16 @@ def use(connection: Connection, prefix_ids: Collection[int]) -> bool:
     return len(there) == len(ids)
 
 
+def keep_used(connection: Connection, prefix_id: int) -> None:
+    """Before items that are there go on from it: it isn't deleted by who looked at them before.
+
+    Raises PrefixForgotten when it is gone already.
+    """
+    noted = execute(connection, "UPDATE prefix SET used_at = clock_timestamp() WHERE id = :id", id=prefix_id)
+    if not noted:
+        raise PrefixForgotten(f"prefix {prefix_id} was deleted just now: it is stored again")
+
+
 def delete_unused(connection: Connection) -> int:
     """Delete those that no item goes on from: last used more than a day before the oldest item that is kept."""
     return execute(

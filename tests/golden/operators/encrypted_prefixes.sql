@@ -30,25 +30,23 @@ JOIN lane ON lane.id = item.lane_id
 WHERE item.id >= :first AND item.id < :until
 GROUP BY 1;
 
--- delete_left, 1 of 2: Delete those of all lanes that a lane has as its own, and no item goes on from any more. Returns how many.
--- ids = '{1}'
+-- delete_left: Delete those that no item goes on from. look: one that is over. Returns how many.
+-- began = '2026-11-29', last = 1, prefix_ids = '{1}'
 DELETE FROM prefix
-WHERE id = ANY(:ids) AND NOT EXISTS (
+WHERE prefix.id = ANY(:prefix_ids) AND prefix.used_at < :began AND NOT EXISTS (
     SELECT
     FROM item
-    WHERE item.prefix_id = prefix.id
+    WHERE item.prefix_id = prefix.id AND item.id > :last
 );
 
--- delete_left, 2 of 2: Delete those of all lanes that a lane has as its own, and no item goes on from any more. Returns how many.
+-- look_for_left: Begin to look for those of all lanes that a lane has as its own, and that no item may go on from any more.
 SELECT id
 FROM prefix
 WHERE own_lane_id = 0 AND EXISTS (
     SELECT
     FROM prefix own
     WHERE own.hash = prefix.hash AND own.own_lane_id <> 0
-)
-ORDER BY id
-FOR UPDATE;
+);
 
 -- step_own, 1 of 2: Write the next of those that are a lane's own as their lanes have it now. Raises NoKey.
 -- after = 1, limit = 1

@@ -8,7 +8,7 @@ from overnight_models.ledger import hand_overs, prefixes, redo
 from overnight_models.ledger.bodies import examples, groups, reasons, said
 from overnight_models.ledger.bodies.encryption import key_id, options, writing_keys
 from overnight_models.ledger.deliver import deliver
-from overnight_models.ledger.operators import encrypted_prefixes, encrypted_words, encryption
+from overnight_models.ledger.operators import encrypted_prefixes, encrypted_words, encryption, unused
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one
 from tests.stages.ledger.rows_to_ask import final_item
 
@@ -50,7 +50,8 @@ def _ask_prefixes(connection: Connection) -> None:
     """A lane has prefixes of its own; without their key they can't be read."""
     assert encrypted_prefixes.count_shared(connection, 0, 1_000_000).total() > 0
     assert encrypted_prefixes.step_shared(connection, 0, encryption.last_item(connection)).changed > 0
-    encrypted_prefixes.delete_left(connection)
+    look = unused.go_on(connection, encrypted_prefixes.look_for_left(connection))
+    encrypted_prefixes.delete_left(connection, look)
     assert encrypted_prefixes.count(connection).total() > 0
     own = fetch_one(
         connection,

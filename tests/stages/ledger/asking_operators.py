@@ -38,6 +38,7 @@ from overnight_models.ledger.operators import (
     pulse,
     run_list,
     troubles,
+    unused,
 )
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.item_views import Wanted
@@ -147,6 +148,7 @@ def ask_actions(connection: Connection) -> None:
     assert actions.begin(connection, "cancel", wish, by, items=1) == (number, True)
     assert actions.under_way(connection, "cancel", wish)
     assert actions.standing_still(connection, for_s=-1.0) == [number]
+    assert actions.of_later_version(connection, number) is None
     assert actions.step(connection, number)
     number, _ = actions.begin(connection, "cancel", wish, by, items=1)
     assert actions.abort(connection, number, "ada")
@@ -169,7 +171,7 @@ def ask_purge(connection: Connection) -> None:
     purge_steps.step(connection, Purge(items=ItemFilter(run="r")), None, after=0, until=9_999, limit=10)
     purge_steps.untidy(connection, for_s=5)
     purge_steps.note_tidied(connection, number)
-    texts.forget_shared(connection, [1], [1])
+    texts.forget_shared(connection, unused.go_on(connection, unused.begin(connection, [1], [1])))
     api_batches.want_deleted(connection, ids, shared=False)
     api_batches.schedule(connection, {"default": 86_400.0})
     api_batches.deletable(connection)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from overnight_models import routes
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.operators import actions
 from overnight_models.ledger.operators.actions import By
@@ -151,15 +152,34 @@ def test_killed_the_sweep_goes_on_with_it(service: Service) -> None:
     assert action["ended_at"] is not None
 
 
+LATER = """
+    INSERT INTO action (name, actor, via, wish, items, until_item, stepped_at)
+    VALUES (%s, 'ann', 'command', '{"of a later version": true}', 1, 1, now() - %s * interval '1 hour')
+"""
+
+
 def test_one_that_fails_keeps_no_other_from_its_turn(service: Service) -> None:
     service.accept(item("a"))
-    later = """INSERT INTO action (name, actor, via, wish, items, until_item)
-               VALUES ('redo', 'ann', 'command', '{"of a later version": true}', 1, 1)"""
-    service.ledger.execute(later)
     cancel_all_waiting()
     service.ledger.execute("UPDATE action SET stepped_at = now() - interval '1 minute'")
+    service.ledger.execute(LATER, "redo", 2)
     sweep()
     assert canceled(service) == 1
+    (failure,) = service.ledger.fetch_all("SELECT stage, why FROM failure")
+    assert failure["stage"] == routes.RESCUE
+    assert "redo by of a later version isn't known to this version" in failure["why"]
+    assert "update the workers" in failure["why"]
+
+
+@pytest.mark.parametrize("name", ["redo", "cancel", "replay", "purge", "wash"])
+def test_while_two_versions_run_what_only_the_later_knows_waits_for_it_without_an_alarm(
+    service: Service, name: str
+) -> None:
+    service.ledger.execute(LATER, name, 0.5)
+    sweep()
+    assert service.ledger.fetch_all("SELECT * FROM failure") == []
+    (action,) = kept()
+    assert (action["ended_at"], action["done"]) == (None, 0)
 
 
 def test_what_came_after_the_wish_is_not_touched(service: Service) -> None:

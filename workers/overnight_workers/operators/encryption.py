@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.bodies import reasons
 from overnight_models.ledger.bodies.encryption import KEY_BYTES, key_id
-from overnight_models.ledger.operators import actions, encrypted_prefixes, encrypted_words
+from overnight_models.ledger.operators import actions, encrypted_prefixes, encrypted_words, unused
 from overnight_models.ledger.operators import encryption as ledger
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.stepping import Stepped
@@ -133,7 +133,12 @@ def _rotate_prefixes() -> Iterator[tuple[str, Stepped]]:
         yield "prefix.document", stepped
         after = stepped.last
     with process.database().transaction() as connection:
-        encrypted_prefixes.delete_left(connection)
+        look = encrypted_prefixes.look_for_left(connection)
+    while not look.is_over:
+        with process.database().transaction() as connection:
+            look = unused.go_on(connection, look)
+    with process.database().transaction() as connection:
+        encrypted_prefixes.delete_left(connection, look)
     after = 0
     while after is not None:
         with process.database().transaction() as connection:

@@ -17,6 +17,7 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError
 from overnight_models.ledger import counters, following, measure, partitions, prefixes, recall, release, rescue
 from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
@@ -46,6 +47,8 @@ _NEW: Final = Lane()
 _HOUSEKEEPING_EVERY_S: Final = 60.0
 _FREED_AT_ONCE: Final = 2000
 _STANDS_STILL_S: Final = 5.0
+_UPGRADE_S: Final = 3600.0
+"""Within that time workers of the version before are replaced."""
 """An action that nobody took a step of for so long is the sweep's."""
 _ACTIONS_FOR_S: Final = 5.0
 """How long one sweep goes on with actions; the rest is for the next one."""
@@ -129,7 +132,7 @@ def _go_on() -> None:
         untidy = steps.untidy(connection, for_s=_STANDS_STILL_S)
     until, again_in_s = time.monotonic() + _ACTIONS_FOR_S, settings().timing.sweep_every
     for action_id in unfinished:
-        # one that fails, such as a wish of a later version, keeps no other from its turn
+        # one that fails keeps no other from its turn
         alone = pulse.alone(routes.RESCUE, f"action {action_id}", again_in_s=again_in_s)
         with _passing_over_redis(action_id), alone:
             _go_on_with(action_id, until)
@@ -149,7 +152,7 @@ def _passing_over_redis(action_id: int) -> Iterator[None]:
 
 def _go_on_with(action_id: int, until: float) -> None:
     """Take steps of an action until it is over. until: by the monotonic clock, when the rest is for the next sweep."""
-    if time.monotonic() >= until:
+    if time.monotonic() >= until or _is_left_to_a_later_version(action_id):
         return
     purging.prepare(action_id)
     while time.monotonic() < until:
@@ -158,6 +161,22 @@ def _go_on_with(action_id: int, until: float) -> None:
         if step is None or step.is_over:
             purging.tidy(action_id)
             return
+
+
+def _is_left_to_a_later_version(action_id: int) -> bool:
+    """While workers of two versions run, an action that only the later one knows is the later one's.
+
+    Raises PermanentError when none of it has come for long.
+    """
+    with process.database().transaction() as connection:
+        later = actions.of_later_version(connection, action_id)
+    if later is None:
+        return False
+    why = f"{later.said} isn't known to this version: a later one began it"
+    if later.stood_s > _UPGRADE_S:
+        raise PermanentError(f"{why}, and no worker of that version has gone on: update the workers of {routes.RESCUE}")
+    log.info("an action is left to a worker of a later version", action_id=action_id, why=why)
+    return True
 
 
 def _ring() -> list[str]:

@@ -14,8 +14,10 @@ from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.encryption import MARK, Keys, seal_str
 from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.operators import unused
 from overnight_models.ledger.operators.purge.texts import keep_retention_away
 from overnight_models.ledger.operators.stepping import Stepped, head_in_sql, is_by, keys_here
+from overnight_models.ledger.operators.unused import Look
 from overnight_models.ledger.prefixes import Owner
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 
@@ -132,6 +134,7 @@ def step_shared(connection: Connection, after: int, last: int) -> Stepped:
             shared=shared.prefix_id,
             lane_id=shared.lane_id,
         )
+        prefixes.keep_used(connection, own)
         execute(connection, "UPDATE item SET prefix_id = :own WHERE id = ANY(:ids)", own=own, ids=ids)
         stepped.changed += 1
     return stepped
@@ -157,22 +160,23 @@ def _shared(connection: Connection, keys: Keys, after: int, until: int) -> Seque
     return [row for row in rows if keys.of_lane(row.lane) is not None]
 
 
-def delete_left(connection: Connection) -> int:
-    """Delete those of all lanes that a lane has as its own, and no item goes on from any more. Returns how many."""
-    # locked first: whoever accepts holds what he goes on from until he has committed
+def look_for_left(connection: Connection) -> Look:
+    """Begin to look for those of all lanes that a lane has as its own, and that no item may go on from any more."""
+    keep_retention_away(connection)
     ids = fetch_column(
         connection,
         int,
         """
         SELECT id FROM prefix WHERE own_lane_id = 0 AND EXISTS (
             SELECT FROM prefix own WHERE own.hash = prefix.hash AND own.own_lane_id <> 0
-        ) ORDER BY id FOR UPDATE
+        )
         """,
     )
-    if not ids:
-        return 0
-    return execute(
-        connection,
-        "DELETE FROM prefix WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM item WHERE item.prefix_id = prefix.id)",
-        ids=ids,
-    )
+    return unused.begin(connection, ids)
+
+
+def delete_left(connection: Connection, look: Look) -> int:
+    """Delete those that no item goes on from. look: one that is over. Returns how many."""
+    keep_retention_away(connection)
+    unused.lock_prefixes(connection, look.prefix_ids)
+    return execute(connection, f"DELETE FROM prefix WHERE {unused.LEFT}", **unused.left_values(look))

@@ -89,48 +89,17 @@ SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL, k
     tenant = NULL, trace_id = NULL, traceparent = NULL, tracestate = NULL, callback = NULL, callback_id = NULL
 WHERE item_id = ANY(:ids);
 
--- forget_shared, 1 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
--- ids = '{1}'
-SELECT id
-FROM prefix
-WHERE id = ANY(:ids)
-ORDER BY id
-FOR UPDATE;
-
--- forget_shared, 2 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
--- ids = '{1}', purged = 'text'
+-- forget_shared: Prefixes that no item goes on from any more, and names of traces that only purged items had.
+-- ids = '{1}', last = 1, purged = 'text'
 UPDATE chain
 SET trace_id = :purged || id
 WHERE id = ANY(:ids) AND NOT EXISTS (
     SELECT
     FROM item
-    WHERE item.chain_id = chain.id AND NOT item.purged
+    WHERE item.chain_id = chain.id AND item.id > :last AND NOT item.purged
 );
 
--- forget_shared, 3 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
--- ids = '{1}'
-WITH gone AS (
-    DELETE FROM prefix
-    WHERE id = ANY(:ids) AND NOT EXISTS (
-        SELECT
-        FROM item
-        WHERE item.prefix_id = prefix.id
-    )
-    RETURNING id, hash
-)
--- a lane that encrypts has its own row of what others may go on from, too
-SELECT encode(hash, 'hex')
-FROM gone
-WHERE NOT EXISTS (
-    SELECT
-    FROM prefix other
-    WHERE other.hash = gone.hash AND other.id NOT IN (
-        SELECT id
-        FROM gone
-    )
-);
-
--- keep_retention_away: Wait for retention's step, and keep it from the next until the transaction ends.
+-- keep_retention_away: Wait for retention's step, and keep it from the next until the transaction ends; a purge and a rotation, too.
 -- lock = 1
 SELECT pg_advisory_xact_lock(:lock);
 

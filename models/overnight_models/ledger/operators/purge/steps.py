@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
 
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.operators import unused
 from overnight_models.ledger.operators.purge import mentions, texts
 from overnight_models.ledger.operators.purge.group import Group, purge_group
 from overnight_models.ledger.operators.purge.wanted import Purge
+from overnight_models.ledger.operators.unused import Look
 from overnight_models.ledger.rows import execute, fetch_column, fetch_value
 
 
@@ -22,18 +25,31 @@ class _Removed:
     prefix_ids: list[int]
     chain_ids: list[int]
     prefix_hashes: list[str]
+    look: dict[str, object]
+    """How far the look behind the last group has come, for which of the prefixes and chains others have: those that it
+    hasn't met are noted above."""
 
     @classmethod
     def read(cls, written: str | None) -> _Removed:
         document = orjson.loads(written or "{}")
         noted = {name: document.pop(name, []) for name in ("prefix_ids", "chain_ids", "prefix_hashes")}
-        return cls(counts=document, **noted)
+        return cls(look=document.pop("look", {}), counts=document, **noted)
 
     def add(self, group: Group) -> None:
         for kind, n in group.removed.items():
             self.counts[kind] = self.counts.get(kind, 0) + n
         self.prefix_ids = sorted({*self.prefix_ids, *group.prefixes})
         self.chain_ids = sorted({*self.chain_ids, *group.chains})
+
+    def read_look(self) -> Look:
+        """It, as it was noted."""
+        document = dict(self.look)
+        began = datetime.fromisoformat(str(document.pop("began")))
+        return Look(tuple(self.prefix_ids), tuple(self.chain_ids), began=began, **document)  # type: ignore[arg-type]
+
+    def note(self, look: Look) -> None:
+        self.prefix_ids, self.chain_ids = list(look.prefix_ids), list(look.chain_ids)
+        self.look = {"after": look.after, "last": look.last, "began": look.began.isoformat()}
 
     def dump(self) -> str:
         prefixes = {"prefixes": len(self.prefix_hashes)} if self.prefix_hashes else {}
@@ -75,17 +91,31 @@ def prepare(connection: Connection, action_id: int, taken_out: int) -> None:
 
 
 def step(connection: Connection, purge: Purge, written: str | None, *, after: int, until: int, limit: int) -> Stepped:
-    """Purge a group, or behind the last one what only these items had in common.
+    """Purge a group, or behind the last one what only these items had in common: first that is looked for.
 
     written: what was removed before, as a step returns it.
     """
-    group = purge_group(connection, purge, after=after, until=until, limit=limit)
     removed = _Removed.read(written)
+    if removed.look:
+        return _look_on(connection, removed, until)
+    group = purge_group(connection, purge, after=after, until=until, limit=limit)
     removed.add(group)
-    if group.last == 0:
-        removed.prefix_hashes = texts.forget_shared(connection, removed.prefix_ids, removed.chain_ids)
-        removed.prefix_ids, removed.chain_ids = [], []
-    return Stepped(group.purged, group.last, removed.dump())
+    if group.last or not (removed.prefix_ids or removed.chain_ids):
+        return Stepped(group.purged, group.last, removed.dump())
+    texts.keep_retention_away(connection)
+    removed.note(unused.begin(connection, removed.prefix_ids, removed.chain_ids))
+    return Stepped(group.purged, until, removed.dump())
+
+
+def _look_on(connection: Connection, removed: _Removed, until: int) -> Stepped:
+    look = unused.go_on(connection, removed.read_look())
+    removed.note(look)
+    if not look.is_over:
+        return Stepped(0, until, removed.dump())
+    texts.keep_retention_away(connection)
+    removed.prefix_hashes = texts.forget_shared(connection, look)
+    removed.prefix_ids, removed.chain_ids, removed.look = [], [], {}
+    return Stepped(0, 0, removed.dump())
 
 
 def untidy(connection: Connection, *, for_s: float) -> list[int]:

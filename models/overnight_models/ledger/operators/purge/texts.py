@@ -12,6 +12,8 @@ from typing import Final
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers, requests
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.operators import unused
+from overnight_models.ledger.operators.unused import Look
 from overnight_models.ledger.partitions import RETENTION
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.rows import execute, fetch_column
@@ -22,7 +24,7 @@ PURGED_KEY: Final = "purged:"
 
 
 def keep_retention_away(connection: Connection) -> None:
-    """Wait for retention's step, and keep it from the next until the transaction ends."""
+    """Wait for retention's step, and keep it from the next until the transaction ends; a purge and a rotation, too."""
     execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=RETENTION)
 
 
@@ -162,43 +164,41 @@ def mark(connection: Connection, ids: Sequence[int]) -> tuple[list[int], list[in
     return shared[0], shared[1]
 
 
-def forget_shared(connection: Connection, prefixes: Sequence[int], chains: Sequence[int]) -> list[str]:
+def forget_shared(connection: Connection, look: Look) -> list[str]:
     """Prefixes that no item goes on from any more, and names of traces that only purged items had.
+
+    look: one for those of purged items, that is over.
 
     Returns the hashes of prefixes that are gone, in hex: a copy of each may lie in Redis.
     """
-    # locked first: whoever accepts holds what he goes on from until he has committed
-    locked = fetch_column(
-        connection, int, "SELECT id FROM prefix WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", ids=list(prefixes)
-    )
+    unused.lock_prefixes(connection, look.prefix_ids)
     gone = (
         fetch_column(
             connection,
             str,
-            """
-        WITH gone AS (
-            DELETE FROM prefix WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM item WHERE item.prefix_id = prefix.id)
-            RETURNING id, hash
-        )
+            f"""
+        WITH gone AS (DELETE FROM prefix WHERE {unused.LEFT} RETURNING id, hash)
         -- a lane that encrypts has its own row of what others may go on from, too
         SELECT encode(hash, 'hex') FROM gone
         WHERE NOT EXISTS (
             SELECT FROM prefix other WHERE other.hash = gone.hash AND other.id NOT IN (SELECT id FROM gone)
         )
         """,
-            ids=locked,
+            **unused.left_values(look),
         )
-        if locked
+        if look.prefix_ids
         else []
     )
-    if chains:
+    if look.chain_ids:
         execute(
             connection,
             """
-            UPDATE chain SET trace_id = :purged || id
-            WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM item WHERE item.chain_id = chain.id AND NOT item.purged)
+            UPDATE chain SET trace_id = :purged || id WHERE id = ANY(:ids) AND NOT EXISTS (
+                SELECT FROM item WHERE item.chain_id = chain.id AND item.id > :last AND NOT item.purged
+            )
             """,
-            ids=list(chains),
+            ids=list(look.chain_ids),
+            last=look.last,
             purged=PURGED_KEY,
         )
     return gone

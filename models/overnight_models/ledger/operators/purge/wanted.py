@@ -14,7 +14,8 @@ from overnight_models.ledger.rows import fetch_column
 
 Wish = Mapping[str, object]
 """What was said of an action, as JSON has it."""
-_OWN: Final = ("cancel", "keys", "shared_batches", "key_hash")
+OWN_WORDS: Final = frozenset({"cancel", "keys", "shared_batches", "key_hash"})
+"""What the wish of a purge says beside its filter."""
 _BEFORE: Final = "enqueued_before"
 
 
@@ -42,7 +43,7 @@ class Purge:
     @classmethod
     def of(cls, wish: Wish) -> Purge:
         """The purge that a wish says."""
-        narrowed = {name: value for name, value in wish.items() if name not in _OWN}
+        narrowed = {name: value for name, value in wish.items() if name not in OWN_WORDS}
         if _BEFORE in narrowed:
             narrowed[_BEFORE] = datetime.fromisoformat(str(narrowed[_BEFORE]))
         if "ids" in narrowed:
