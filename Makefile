@@ -64,6 +64,9 @@ bench.product: .venv  ## what a product installs: the wheel, its dependencies, i
 bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 	.venv/bin/python -m tests.benchmarks.floor
 
+bench.rows: .venv  ## what the rows of an item cost, step by step, and what checks, triggers and indexes take of it; 3 minutes
+	.venv/bin/python -m tests.benchmarks.row_life
+
 bench.growth: .venv  ## time, memory and bytes on disk from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
@@ -125,4 +128,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos outbox drill drill.questions axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean
+.PHONY: help demo check format test long chaos outbox drill drill.questions axe grafana bench bench.against bench.profile bench.floor bench.rows bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

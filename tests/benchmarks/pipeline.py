@@ -68,7 +68,7 @@ def measure(items: int, batch: int, profile: Path | None = None) -> dict[str, An
         bare = _bare(items, service)
         empty = stored(service)
         before = service.cpu_seconds()
-        with profiled(service.pids(), profile):
+        with profiled(service.pids(), profile, items=items):
             overnight_s, producer = _overnight(items, service)
         cpu = {name: round(spent - before[name], 2) for name, spent in service.cpu_seconds().items()}
         peak = service.peak_rss_mb()
