@@ -11,6 +11,7 @@ from typing import Final
 from overnight_models.errors import BadSettings
 
 _FILE: Final = "urls.json"
+_FOR_PRODUCTS: Final = "product.env"
 _WITHOUT_HOME: Final = Path("/var/lib")
 """Not /tmp: there anybody may say where the servers are."""
 
@@ -53,9 +54,21 @@ def made(path: str | Path) -> Path:
 
 def write_product_environment(data_dir: Path, redis_url: str) -> Path:
     """Write what a product's shell has to be told, readable by its owner only; the file, to be sourced."""
-    path = data_dir / "product.env"
-    _write_privately(path, f"export OVERNIGHT_REDIS_URL={shlex.quote(redis_url)}\n")
+    path = data_dir / _FOR_PRODUCTS
+    _write_privately(path, _product_environment(redis_url))
     return path
+
+
+def is_told_to_products(data_dir: Path, redis_url: str) -> bool:
+    """Whether a product's shell has that URL from this data directory: then its Redis is the embedded one."""
+    try:
+        return (data_dir / _FOR_PRODUCTS).read_text() == _product_environment(redis_url)
+    except (OSError, ValueError):
+        return False
+
+
+def _product_environment(redis_url: str) -> str:
+    return f"export OVERNIGHT_REDIS_URL={shlex.quote(redis_url)}\n"
 
 
 def write_urls(data_dir: Path, urls: dict[str, str]) -> None:

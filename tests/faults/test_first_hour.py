@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from overnight_models.embedded_urls import write_product_environment
 from tests.forking import run_program
 
 NOBODY = "127.0.0.1:1"
@@ -41,6 +42,18 @@ def test_a_variable_that_names_a_server_that_is_not_there_is_one_sentence(
     assert "hidden" not in done.stderr + done.stdout
     assert len(done.stderr.splitlines()) < 10
     assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_the_shell_of_a_product_may_start_up_again_since_what_it_names_is_started_by_that(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    own = f"redis://:hidden@{NOBODY}/0"
+    write_product_environment(tmp_path / "data", own)
+    nobody = f"postgresql://shop@{NOBODY}/shop"
+    done = run_up(tmp_path, OVERNIGHT_REDIS_URL=own, OVERNIGHT_DATABASE_URL=nobody)
+    assert "OVERNIGHT_REDIS_URL" not in done.stderr
+    assert "OVERNIGHT_DATABASE_URL names a server" in " ".join(done.stderr.split())
+    other = run_up(tmp_path, OVERNIGHT_REDIS_URL=own.replace("hidden", "other"), OVERNIGHT_DATABASE_URL=nobody)
+    assert "OVERNIGHT_REDIS_URL names a server" in " ".join(other.stderr.split())
 
 
 def test_an_encryption_key_of_a_wrong_length_is_one_sentence_before_anything_is_started(tmp_path: Path) -> None:

@@ -33,5 +33,6 @@ def links(
     logs.configure()
     files = [str(file) for file in (certificate, certificate_key) if file is not None]
     serving.check()
-    say(f"links: answers at http{'s' if files else ''}://{host}:{port}; Ctrl-C ends it")
-    serving.serve(host, port, tls=files)
+    with serving.bound(host, port) as listens:
+        say(f"links: answers at http{'s' if files else ''}://{host}:{port}; Ctrl-C ends it")
+        serving.serve(listens, tls=files)

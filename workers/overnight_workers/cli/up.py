@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from overnight_models.embedded_urls import default_data_dir, made, write_product_environment
+from overnight_models.embedded_urls import default_data_dir, is_told_to_products, made, write_product_environment
 from overnight_models.errors import BadSettings, TransientError
 from overnight_workers.cli.console import interruptible, say
 
@@ -55,6 +55,9 @@ def up(
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
     pace = _sandbox_pace() if plays else {}
+    if is_told_to_products(home, os.environ.get("OVERNIGHT_REDIS_URL", "")):
+        # the shell of a product: what it names is the server that is started here
+        del os.environ["OVERNIGHT_REDIS_URL"]
     # read before anything starts: starting tells this process where its servers are by the same variables
     given_redis = os.environ.get("OVERNIGHT_REDIS_URL", "")
     installation = Installation(

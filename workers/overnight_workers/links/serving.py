@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -151,15 +152,24 @@ def check() -> None:
     settings().require_urls("database_url")
 
 
-def serve(host: str, port: int, *, tls: Sequence[str] = ()) -> None:
+def bound(host: str, port: int) -> socket.socket:
+    """What the server listens on. Raises BadSettings where that can't be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise BadSettings(
+            [f"`overnight links` can't listen on {host}, port {port} ({error}): name another by --host and --port"]
+        ) from error
+
+
+def serve(listens: socket.socket, *, tls: Sequence[str] = ()) -> None:
     """Serve until told to stop. tls: files with a certificate and its key (PEM); without, HTTP."""
     import uvicorn
 
     certificate, key = tls or (None, None)
     config = uvicorn.Config(
         build(Reader()),
-        host=host,
-        port=port,
         ws="none",
         access_log=False,  # it would have the tokens
         log_config=None,
@@ -169,4 +179,4 @@ def serve(host: str, port: int, *, tls: Sequence[str] = ()) -> None:
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listens])
