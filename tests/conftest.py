@@ -69,7 +69,6 @@ _LONGEST = (
     "test_whole_way_killed",
     "test_whole_way_cut",
     "test_nothing_shows_a_secret",
-    "test_whole_way_api",
     "test_upgrade",
     "test_explored",
     "test_runs_killed",

@@ -15,11 +15,18 @@ _NO_ANSWER = (psycopg.OperationalError, redis.RedisError, httpx2.HTTPError)
 """What a look raises while its server is down or was killed."""
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, *, what: Callable[[], object] = str) -> None:
+def wait_until(
+    condition: Callable[[], object],
+    timeout_s: float = 60.0,
+    *,
+    what: Callable[[], object] = str,
+    every_s: float = _LOOKS_EVERY_S,
+) -> None:
     """Look until the condition is true; an AssertionError after timeout_s seconds.
 
     A server that gives no answer makes the condition false, and the last such error is part of the message.
     Any other exception of the condition is raised at once. what: more to say when the time is over, such as a log.
+    every_s: from one look to the next; more where a look takes more than a moment of a processor.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -31,7 +38,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, *, what
             no_answer = f"\nthe last look got no answer: {error!r}"
         if time.monotonic() >= deadline:
             raise AssertionError(f"not true within {timeout_s:g} s: {_source(condition)}{no_answer}\n{what()}".rstrip())
-        time.sleep(_LOOKS_EVERY_S)
+        time.sleep(every_s)
 
 
 def _source(condition: Callable[[], object]) -> str:

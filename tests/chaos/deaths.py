@@ -14,7 +14,8 @@ import redis
 
 from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, assert_webhooks_are_right, other_connections
-from tests.chaos.life import Doom, Lived, World, live
+from tests.chaos.life import Doom, Lived, Same, World, live
+from tests.chaos.same_deaths import covered_by_the_last
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.webhook_product import a_product
 from tests.driving import Service, name_of_this_test
@@ -74,47 +75,52 @@ class Stage:
             assert_books_are_right(service, world, SCENARIOS[death.scenario])
         return lived.points[-1] if lived.killed else None
 
-    def die_everywhere(self, name: str, died_at: set[str], before: Lived | None = None) -> Iterator[set[str]]:
+    def die_everywhere(
+        self, name: str, died_at: set[str], before: Lived | None = None, same: Same = frozenset()
+    ) -> Iterator[set[str]]:
         """Run it again and again, until nobody is left to die on the way: a death may keep others from being reached.
 
         died_at: points that are spared. Yields for each run the points at which it died.
         before: an undisturbed run. The last of these runs, in which nobody dies, would be the same once more.
+        same: pairs of points at which a death is the same (`same_deaths`): the second is enough, behind the first.
         """
         spared = set(died_at)
         while before is None or not before.on_the_way <= spared:
-            killed, reached = self.die_at_all_but(name, spared)
+            killed, reached = self.die_at_all_but(name, spared, same)
             yield killed
             spared |= killed
-            if not killed:
+            if not killed and not same:
                 assert reached <= spared, f"never dies at {reached - spared}"
                 return
+            if not killed:
+                same = frozenset()  # points behind which nobody dies any more
 
-    def die_at_all_but(self, name: str, spared: set[str]) -> tuple[set[str], set[str]]:
+    def die_at_all_but(self, name: str, spared: set[str], same: Same = frozenset()) -> tuple[set[str], set[str]]:
         """Run it with a process that is killed at every point in turn, once at each; only these are spared.
 
-        Returns the points at which it was killed, and all that it reached. They differ because a message that kills
-        its worker too often is turned down: it kills once less.
+        Returns the points at which it was killed, or might have been with no difference (`same`), and all that it
+        reached. They differ because a message that kills its worker too often is turned down: it kills once less.
         """
-        killed: list[str] = []
+        died_at: set[str] = set()
         reached: set[str] = set()
         deaths_by_message: dict[int, int] = {}
         with self.watched() as (world, service):
-            step, from_step = 0, 0
+            step, from_step, last = 0, 0, ""
             while True:
-                doom = Doom(spared=frozenset((*spared, *killed)), from_step=from_step)
-                lived = live(world, name, first=step, doom=doom, rescued=bool(killed) and _had_an_owner(killed[-1]))
+                doom = Doom(spared=frozenset(spared | died_at), from_step=from_step, same=same)
+                lived = live(world, name, first=step, doom=doom, rescued=_had_an_owner(last))
                 _wait_for_the_last_connection(service)
                 reached.update(lived.points)
                 if not lived.killed:
                     break
-                killed.append(lived.points[-1])
-                step = lived.step
-                if killed[-1].startswith("accept"):
+                step, last = lived.step, lived.points[-1]
+                died_at |= {last} | covered_by_the_last(lived, same)
+                if last.startswith("accept"):
                     deaths_by_message[step] = deaths_by_message.get(step, 0) + 1
                     if deaths_by_message[step] == MAX_TRIES - 1:
                         from_step = step + 1
             assert_books_are_right(service, world, SCENARIOS[name])
-        return set(killed), reached
+        return died_at - spared, reached
 
     @contextmanager
     def watched(self) -> Iterator[tuple[World, Service]]:
@@ -137,11 +143,11 @@ class Stage:
 
 
 def _had_an_owner(point: str) -> bool:
-    """Whether a stage that dies there may leave what was its own: then the beat comes before the step is taken again.
+    """Whether a stage that died there, if anywhere, may have left what was its own: then the beat comes first.
 
     A sweep is most of what a life costs. What dies in the sweep is taken up by the next sweep.
     """
-    return re.split(r"[ .]", point, maxsplit=1)[0] not in _OWN_NOTHING
+    return point != "" and re.split(r"[ .]", point, maxsplit=1)[0] not in _OWN_NOTHING
 
 
 def _wait_for_the_last_connection(service: Service) -> None:

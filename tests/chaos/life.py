@@ -58,6 +58,10 @@ class World:
     """Of a product that takes webhooks."""
 
 
+Same = frozenset[tuple[str, str]]
+"""Pairs of points: dying at the first is the same as dying at the second, right behind it."""
+
+
 @dataclass(frozen=True)
 class Doom:
     """When a life ends: at the so-manieth point that it reaches, or at the first one that isn't spared."""
@@ -66,11 +70,27 @@ class Doom:
     spared: frozenset[str] | None = None
     from_step: int = 0
     """No end before this step of the scenario."""
+    same: Same = frozenset()
+    """A life isn't ended at the first of such a pair, but at the second."""
 
-    def strikes(self, step: int, number: int, point: str) -> bool:
+
+class Fate:
+    """What a doom makes of the points of one life, one after the other."""
+
+    def __init__(self, doom: Doom) -> None:
+        self._doom = doom
+        self._put_off = {first for first, _ in doom.same}
+        self._number, self._owed = 0, False
+        self._before: tuple[int, str] = -1, ""
+
+    def strikes(self, step: int, point: str) -> bool:
         """Whether it ends here."""
-        at_new = self.spared is not None and step >= self.from_step and point not in self.spared
-        return number == self.number or at_new
+        doom, before, self._before = self._doom, self._before, (step, point)
+        self._number += 1
+        follows = before[0] == step and (before[1], point) in doom.same
+        is_new = doom.spared is not None and step >= doom.from_step and point not in doom.spared
+        self._owed = is_new or (self._owed and follows)
+        return self._number == doom.number or (self._owed and point not in self._put_off)
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,9 @@ class Lived:
     """What one life was."""
 
     points: tuple[str, ...]
-    """Every point that it reached while it took the steps, in order."""
+    """Every point that it reached, in order."""
+    steps: tuple[int, ...]
+    """The step in which it reached each of them."""
     step: int
     """The step that it was in last."""
     killed: bool
@@ -117,11 +139,12 @@ def live(
     with forked():
         process.start()
     writing.close()
-    reached, step, last_words, doomed, steps_end_at = [], first, "", False, 0
+    reached, steps, step, last_words, doomed, steps_end_at = [], [], first, "", False, 0
     for kind, value in _heard(reading):
         match kind:
             case "point":
                 reached.append(value)
+                steps.append(step)
             case "step":
                 step = value
             case "doom":
@@ -135,7 +158,7 @@ def live(
     if process.exitcode != 0 and not killed:
         log = (world.home / "log").read_text(errors="replace")[-3000:]
         raise DiedOfSomethingElse(f"exit code {process.exitcode} after {reached[-1:]}: {last_words}\n{log}")
-    return Lived(tuple(reached), step, killed, steps_end_at)
+    return Lived(tuple(reached), tuple(steps), step, killed, steps_end_at)
 
 
 def _heard(reading: Connection) -> Iterator[tuple[str, Any]]:
@@ -162,15 +185,13 @@ class _Course:
 
 def _live(world: World, course: _Course, said: Connection) -> None:
     scenario = SCENARIOS[course.scenario]
-    step, reached = course.first, 0
+    step, fate = course.first, Fate(course.doom)
 
     def reach(point: str) -> None:
-        nonlocal reached
-        reached += 1
         said.send(("point", point))
         if course.marks:
             _mark(service, point)
-        if course.doom.strikes(step, reached, point):
+        if fate.strikes(step, point):
             said.send(("doom", point))
             points.die()
 

@@ -27,12 +27,12 @@ from overnight_workers import stages
 from overnight_workers.one_machine.embedded import EmbeddedPostgres
 from overnight_workers.sandbox.process import Running, running
 from tests.chaos.deaths import Stage
-from tests.chaos.life import Lived, Sandbox
+from tests.chaos.life import Lived, Same, Sandbox
+from tests.chaos.same_deaths import MARK, same_deaths
 from tests.chaos.scenarios import SCENARIOS
 from tests.kept_sessions import APPLICATION
 
 ON_THE_WAY: Final = {"accept", "answer", "pack", "submit", "poll", "collect", "deliver", "rescue"}
-MARK: Final = "a point"
 
 OTHERS: Final = {
     *{"brokers", "doorbell"},  # through which stages reach the outside
@@ -128,6 +128,12 @@ def undisturbed() -> dict[str, Lived]:
 
 
 @pytest.fixture(scope="module")
+def same() -> dict[str, Same]:
+    """For each of them, the points between which the servers have seen nothing."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 def died_at() -> set[str]:
     """Points at which somebody has died, in whatever scenario."""
     return set()
@@ -188,28 +194,39 @@ def calls_before(sandbox: Running) -> Counter[str]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_effect_follows_another_without_a_point_between_them(
-    stage: Stage, sandbox: Running, redis_server: str, postgres_log: Path, undisturbed: dict[str, Lived], name: str
+    stage: Stage,
+    sandbox: Running,
+    redis_server: str,
+    postgres_log: Path,
+    undisturbed: dict[str, Lived],
+    same: dict[str, Same],
+    name: str,
 ) -> None:
     logged, calls = postgres_log.stat().st_size, calls_before(sandbox)
     with monitored(redis_server) as commands:
         lived = stage.undisturbed(name, marks=True)
     undisturbed[name], points = lived, lived.points
-    assert_marked(postgres_effects(postgres_log.read_bytes()[logged:].decode()), len(points))
-    assert_marked(redis_effects(commands, redis_server), len(points))
+    by_postgres = list(postgres_effects(postgres_log.read_bytes()[logged:].decode()))
+    by_redis = list(redis_effects(commands, redis_server))
+    same[name] = same_deaths(lived, by_postgres, by_redis)
+    assert_marked(by_postgres, len(points))
+    assert_marked(by_redis, len(points))
     assert_called(points, calls_of_the_api(sandbox) - calls)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_killed_at_every_point(stage: Stage, died_at: set[str], undisturbed: dict[str, Lived], name: str) -> None:
+def test_killed_at_every_point(
+    stage: Stage, died_at: set[str], undisturbed: dict[str, Lived], same: dict[str, Same], name: str
+) -> None:
     """What dies in one scenario isn't killed again in the next; `make chaos` does that, and each death alone."""
-    for killed in stage.die_everywhere(name, died_at, undisturbed.get(name)):
+    for killed in stage.die_everywhere(name, died_at, undisturbed.get(name), same.get(name, frozenset())):
         died_at |= killed
     if name == "the whole way":
         # what is around all tasks is no stage: points of two stages would have one name, and one of them no death
         assert {point.partition(".")[0].partition(" ")[0] for point in died_at} >= ON_THE_WAY
 
 
-def assert_marked(events: Iterator[str], points: int) -> None:
+def assert_marked(events: Sequence[str], points: int) -> None:
     """No effect comes before the first mark, after the last, or right after another effect.
 
     Threads of one process may announce several commits before the first of them is done: so many may follow each other.

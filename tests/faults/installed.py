@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import httpx2
 import psycopg
 import redis
-from psycopg.rows import dict_row
 
 from overnight_models import routes
 from overnight_models.embedded_urls import read_urls
@@ -25,6 +24,7 @@ from overnight_models.ledger.documents import delivery_id
 from overnight_producers import Overnight
 from overnight_producers.receipts import Confirmation
 from overnight_workers.one_machine.supervision.process_table import Entry
+from tests.faults.asked_postgres import AskedPostgres
 from tests.faults.orders import Json, Meter, Order, delivery_of, items_of, paced
 from tests.faults.processes import OVERNIGHT, Processes
 from tests.sums import assert_sums_are_right
@@ -102,6 +102,7 @@ class Installed(Processes):
         config.write_text(toml + "".join(self._lane(lane) for lane in lanes))
         self._sending = ThreadPoolExecutor(24)
         self._taken: dict[str, list[bytes]] = {}
+        self._postgres = AskedPostgres(lambda: read_urls(self.data_dir)["database_url"])
 
     def _lane(self, lane: str) -> str:
         written = _LANE.format(lane=lane, more=self._roads.get(lane, ""))
@@ -110,7 +111,15 @@ class Installed(Processes):
     def close(self) -> None:
         """End it, whatever state a test left it in."""
         self._sending.shutdown(wait=False, cancel_futures=True)
+        self._postgres.end()
         super().close()
+
+    @contextlib.contextmanager
+    def frozen(self, *these: Entry) -> Iterator[None]:
+        """See `Processes`. Nobody waits for a Postgres that is one of them: a new session is given up after 5 s."""
+        self._postgres.end()
+        with super().frozen(*these):
+            yield
 
     def sender(self) -> Entry:
         """The process that is sending a create at this moment: who holds its owner's lock, by the connection's port."""
@@ -138,10 +147,8 @@ class Installed(Processes):
     # --- the servers -----------------------------------------------------------------------------------------------
 
     def rows(self, statement: str, *values: object) -> list[Json]:
-        """The rows of one statement, from a connection of its own: Postgres may be killed at any time."""
-        url = read_urls(self.data_dir)["database_url"]
-        with psycopg.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
-            return connection.execute(statement.encode(), values).fetchall()
+        """The rows of one statement, though Postgres may be killed at any time."""
+        return self._postgres.rows(statement, *values)
 
     def number(self, statement: str, *values: object) -> int:
         """The only number of one statement."""
@@ -181,13 +188,12 @@ class Installed(Processes):
     def meter(self, workspace: str) -> Meter:
         """What the API accepted and billed."""
         url = self._api(workspace.removeprefix("wrkspc_sandbox_"))
-        workspace_ = (
-            httpx2.get(f"{url}/sandbox/meter", timeout=30, verify=False).json()["workspaces"].get(workspace, {})
-        )
-        bill = workspace_.get("bill", [])
+        workspaces = httpx2.get(f"{url}/sandbox/meter", timeout=30, verify=False).json()["workspaces"]
+        metered = workspaces.get(workspace, {})
+        bill = metered.get("bill", [])
         return Meter(
-            creates=workspace_.get("creates_accepted", 0),
-            requests=workspace_.get("requests_accepted", 0),
+            creates=metered.get("creates_accepted", 0),
+            requests=metered.get("requests_accepted", 0),
             billed=sum(row["requests"] for row in bill),
             nanodollars=sum(row["nanodollars"] for row in bill),
         )
@@ -219,10 +225,8 @@ class Installed(Processes):
     def stranger(self, workspace: str, requests: int) -> None:
         """Somebody else creates a batch of that size."""
         wish = {"workspace": workspace, "requests": requests}
-        assert (
-            httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=30, verify=False).status_code
-            == 200
-        )
+        answer = httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=30, verify=False)
+        assert answer.status_code == 200, answer.text
 
     def _api(self, lane: str) -> str:
         return self._apis.get(lane) or self._sandbox_url
@@ -289,6 +293,7 @@ class Installed(Processes):
             lambda: self.deliveries(order) == {"delivered": order.items},
             max(1.0, deadline - time.monotonic()),
             what=lambda: self.picture(order),
+            every_s=0.05,
         )
 
     def picture(self, order: Order) -> str:

@@ -1,4 +1,8 @@
-"""From enqueue to callback while connections are cut, servers stand still, and clocks disagree by minutes."""
+"""From enqueue to callback while connections are cut, servers stand still, clocks disagree, and the API fails.
+
+Every kind of trouble of the API has a lane and workspace of its own, so that all happen at the same time: none may
+stall another.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,13 @@ pytestmark = pytest.mark.whole
 FEW = 150
 MANY = list(TROUBLES)[:4]
 """Lanes with a workspace each."""
+COUNTED = [lane for lane, rules in TROUBLES.items() if all("count" in rule for rule in rules)]
+"""Those of which the sandbox can say that they happened."""
 
 
 @pytest.fixture(scope="module")
 def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    yield from troubled(tmp_path_factory.mktemp("overnight"), MANY, CLOCKS)
+    yield from troubled(tmp_path_factory.mktemp("overnight"), list(TROUBLES), CLOCKS)
 
 
 # --- connections and servers ---------------------------------------------------------------------------------------
@@ -65,6 +71,33 @@ def test_while_accepting_while_open_and_while_delivering(
     attack(overnight)
     overnight.finish(order, 120)
     overnight.assert_books_are_right(order)
+
+
+# --- the API -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def orders_in_trouble(overnight: Installed) -> dict[str, Order]:
+    """All at once."""
+    for lane, rules in TROUBLES.items():
+        overnight.faults(lane, *rules)
+    return {lane: overnight.order(FEW, lane=lane) for lane in TROUBLES}
+
+
+@pytest.mark.parametrize("lane", TROUBLES)
+def test_each_item_is_paid_once_and_delivered(
+    overnight: Installed, orders_in_trouble: dict[str, Order], lane: str
+) -> None:
+    order = orders_in_trouble[lane]
+    overnight.finish(order, 120)
+    overnight.assert_books_are_right(order)
+    if lane in COUNTED:
+        assert all(overnight.fired(lane))
+
+
+def test_nothing_of_the_apis_troubles_is_stuck_when_they_are_over(overnight: Installed) -> None:
+    overnight.faults_are_over()
+    overnight.assert_nothing_is_stuck()
 
 
 # --- clocks --------------------------------------------------------------------------------------------------------

@@ -71,8 +71,10 @@ def taking_in(service: Service) -> Iterator[None]:
     over = threading.Event()
 
     def serve() -> None:
-        while not over.wait(0.02):
-            take_in(service)
+        with redis.Redis.from_url(service.redis_url) as client:
+            while not over.is_set():
+                if (popped := client.brpop([routes.ACCEPT], timeout=0.1)) is not None:
+                    accept(**orjson.loads(orjson.loads(popped[1])["body"])[1])
 
     thread = threading.Thread(target=serve)
     thread.start()
