@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
+from overnight_workers.flower_tab.faults import OURS as OUR_FAULT
 from tests.browser import Browser, running_browser
 from tests.servers import copy_database, running_postgres, running_redis
 from tests.stages.operators.crowded_rows import CROWDED
@@ -133,7 +134,7 @@ async def _look(views: list[View], profile: Path, axe: str, pictures: Path | Non
     async with running_browser(profile) as browser:
         for site, path, width, theme in views:
             await browser.open(site.url + path, width=width, theme=theme)
-            faults = [*await _judged(browser, axe), *await _too_wide(browser, width)]
+            faults = [*await _judged(browser, axe), *await _too_wide(browser, width), *await _failed(browser)]
             if theme == "light" and width == _WIDTHS[0]:
                 faults += await _by_keyboard(browser)
             for fault in faults:
@@ -156,6 +157,12 @@ async def _judged(browser: Browser, axe: str) -> list[str]:
     await browser.value(axe + "; true")
     faults = json.loads(await browser.value(_JUDGE))
     return [f"{impact} {rule} x{nodes}: {first}" for impact, rule, nodes, first in faults if impact in _GRAVE]
+
+
+async def _failed(browser: Browser) -> list[str]:
+    """A page that can't be shown by a fault of ours has nothing to be judged."""
+    title = await browser.value("document.querySelector('.overnight .fault h1')?.textContent ?? ''")
+    return [f"it says: {title}"] if title == OUR_FAULT.title else []
 
 
 async def _too_wide(browser: Browser, width: int) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from overnight_workers.flower_tab.now_page import LEADS, ShownAlarm, grouped
+from overnight_workers.flower_tab.acts import ACTS
+from overnight_workers.flower_tab.now_page import ACTS_OF_NAMES, LEADS, ShownAlarm, grouped
 from overnight_workers.operators.alarm_kinds import KINDS, Alarm
 
 OF_A_BATCH = {"batch unclear", "batch overdue", "results unread", "results aging"}
@@ -32,3 +33,8 @@ def test_a_few_alarms_of_a_kind_are_all_shown_together_where_the_first_stands() 
 
 def test_every_alarm_leads_on_where_a_page_says_more() -> None:
     assert set(KINDS) == {*LEADS, *OF_A_BATCH, *OUTSIDE}
+
+
+def test_alarms_of_a_name_lead_to_acts_that_there_are() -> None:
+    assert set(ACTS_OF_NAMES) <= set(KINDS)
+    assert {act for _, act, _ in ACTS_OF_NAMES.values()} <= set(ACTS)

@@ -142,6 +142,8 @@ def ask_actions(connection: Connection) -> None:
     """One about many items, group by group; one that is aborted; one that was done at once."""
     wanted = ItemFilter(lane="default", run="r", state="waiting")
     canceling.prospect(connection, wanted, process.prices())
+    canceling.unsent(connection, process.prices(), lane="default")
+    canceling.unsent(connection, process.prices(), workspace="default")
     by = actions.By("ada")
     wish = actions.wish_of(wanted)
     number, _ = actions.begin(connection, "cancel", wish, by, items=1)

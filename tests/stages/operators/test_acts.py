@@ -141,7 +141,7 @@ def test_a_lane_is_paused_and_goes_on_and_both_are_recorded(pages: Pages) -> Non
     assert "Lane default goes on." in text_of(pages.post("/act", {"name": "resume", "lane": "default"}).text)
     assert pages.actions()[-2:] == [
         ("pause", "ann", "flower", "prices <b>changed</b>", 0),
-        ("resume", "ann", "flower", None, 0),
+        ("resume", "ann", "flower", None, 2),
     ]
     assert pages.post("/act", {"name": "pause", "lane": "nobody's"}).status_code == 400
 

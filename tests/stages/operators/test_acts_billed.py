@@ -12,6 +12,7 @@ import httpx2 as httpx
 import pytest
 
 from overnight_models.quantities import NANO_PER_DOLLAR
+from overnight_models.wire.outcome import dollars
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
@@ -44,6 +45,21 @@ class Acting:
             number = re.search(r"([\d,]+) items? done", text_of(browser.get(path).text))
         assert number
         return int(number[1].replace(",", ""))
+
+    def post(self, query: str) -> None:
+        """Do what is done at once."""
+        with httpx.Client(base_url=self.flower.url, auth=USER, timeout=30) as browser:
+            browser.get("/actions")
+            fields = dict(httpx.QueryParams(query)) | {"_xsrf": browser.cookies["_xsrf"]}
+            answer = browser.post("/act", data=fields)
+            assert answer.status_code == 200, text_of(answer.text)
+
+    def noted(self, name: str) -> tuple[int, str]:
+        """Of the newest action of this name: how many items, and dollars at the most."""
+        row = self.service.ledger.fetch_one(
+            f"SELECT items, most_nano FROM action WHERE name = '{name}' ORDER BY id DESC LIMIT 1"
+        )
+        return row["items"], dollars(row["most_nano"])
 
     def billed(self) -> Decimal:
         """Dollars, in all."""
@@ -104,3 +120,33 @@ def test_a_replay_sends_as_many_as_it_said_and_nothing_is_billed(acting: Acting)
     assert acting.done("name=replay&lane=default&delivery=delivered") == int(number) == 3
     assert service.ledger.states("delivery").count("due") == 3
     assert acting.billed() == before
+
+
+def test_a_lane_that_goes_on_costs_no_more_than_its_page_said_with_what_was_packed_before(acting: Acting) -> None:
+    service = acting.service
+    service.accept(*(item(f"packed{n}") for n in range(2)))
+    pack()
+    acting.post("name=pause&lane=default")
+    service.accept(*(item(f"waits{n}") for n in range(3)))
+    items, most = acting.said(
+        "name=resume&lane=default", r"(\d+) items that aren't sent yet go on: \$([\d.]+) at the most"
+    )
+    acting.post("name=resume&lane=default")
+    assert acting.noted("resume") == (int(items), most)
+    service.finish()
+    assert service.api.meter()["requests"] == int(items) == 5
+    assert 0 < acting.billed() <= Decimal(most)
+
+
+def test_workspaces_that_are_let_go_cost_no_more_than_their_page_said(acting: Acting) -> None:
+    service = acting.service
+    service.accept(*(item(f"packed{n}") for n in range(2)))
+    pack()
+    service.ledger.execute("UPDATE workspace SET held_at = now(), held_reason = 'billing', held_until_resumed = true")
+    service.accept(item("waits"))
+    items, most = acting.said("name=release", r"Of it (\d+) items that aren't sent yet go on: \$([\d.]+) at the most")
+    acting.post("name=release")
+    assert acting.noted("release") == (int(items), most)
+    service.finish()
+    assert service.api.meter()["requests"] == int(items) == 3
+    assert 0 < acting.billed() <= Decimal(most)

@@ -13,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models import crash_points
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.relays.inbox import InboxUnusable
 from overnight_models.wire.inbox import InboxRow, InboxTable, insert_statement
 from overnight_producers import Item, Overnight, Rejected, task
@@ -20,10 +22,12 @@ from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.cli.up import relays_here
 from overnight_workers.configuration.relay_settings import RelaySettings
+from overnight_workers.flower_tab.acts import known_act
 from overnight_workers.flower_tab.metrics import metrics
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.relay.relay import Relay
 from tests.driving import Service, params, read_command
+from tests.ports import free_port
 from tests.stages.outbox.conftest import keys, left, printed
 from tests.stages.product.conftest import answering
 from tests.waiting import wait_until
@@ -278,6 +282,39 @@ def test_what_was_put_aside_is_shown_and_taken_on_again_when_its_cause_is_mended
     with answering(service.redis_url):
         assert overnight.confirm(receipt).accepted == 1
     assert (left(shop), read_command(app, "inbox", "aside")) == ([], "Nothing was put aside.\n")
+
+
+@pytest.mark.usefixtures("configured")
+def test_on_its_page_what_was_put_aside_is_counted_first_and_taken_on_again_by_name(
+    shop: str, service: Service, overnight: Overnight, relay: Relay
+) -> None:
+    act, said = known_act("retry_put_aside"), {"relay": "shop"}
+    assert act.propose(said).is_possible is False
+    for key in "ab":
+        with psycopg.connect(shop) as connection:
+            overnight.enqueue(params(), lane="new", key=key, session=connection)
+    relay.turn()
+    proposal = act.propose(said)
+    assert "2 messages were put aside, with 2 items; the last: 1 rejected" in proposal.text
+    service.configure(lanes={"new": {}})
+    assert act.perform(said, By("ann", via="flower", reason="mended")).text == "2 messages are taken on again"
+    relay.turn()
+    assert (left(shop), keys(service)) == ([], ["a", "b"])
+    row = service.ledger.fetch_one("SELECT name, actor, reason, wish FROM action")
+    assert (row["name"], row["actor"], row["reason"]) == ("retry put aside", "ann", "mended")
+    assert json.loads(row["wish"]) == {"relay": "shop", "messages": 2}
+
+
+def test_a_product_database_that_is_away_is_named_and_not_taken_for_the_ledger(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = {"shop": {"database_url": f"postgresql://x@127.0.0.1:{free_port()}/x"}}
+    monkeypatch.setenv("OVERNIGHT_RELAYS", json.dumps(away))
+    service.restart()
+    with pytest.raises(PermanentError, match=r"the database of relay shop can't be read from here.*inbox retry shop"):
+        known_act("retry_put_aside").propose({"relay": "shop"})
+    with pytest.raises(PermanentError, match=r"there is no \[relays.till\]: the configuration has shop"):
+        known_act("retry_put_aside").propose({"relay": "till"})
 
 
 @pytest.mark.usefixtures("configured")

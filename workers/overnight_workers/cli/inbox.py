@@ -14,6 +14,7 @@ from overnight_models.quantities import several
 from overnight_models.wire import inbox_migrations
 from overnight_models.wire.inbox import NAME, InboxTable
 from overnight_workers.cli import console
+from overnight_workers.cli.act import by
 from overnight_workers.cli.relay import chosen
 
 if TYPE_CHECKING:
@@ -85,16 +86,9 @@ def aside(
 @inbox.command()
 def retry(name: Relay = "", ids: Ids = None) -> None:
     """Have messages that were put aside taken on again; what is in the ledger of them stays as it is."""
-    from overnight_models.ledger import accept
-    from overnight_models.ledger.relays import inbox as ledger
-    from overnight_workers.process import database
+    from overnight_workers.operators import put_aside
 
-    with _opened(name) as (connection, table):
-        messages = ledger.aside_messages(connection, table, ids or ())
-        # before the rows: what has its old verdict would be put aside again
-        with database().transaction() as own:
-            accept.forget(own, messages)
-        number = ledger.let_go_on(connection, table, messages)
+    number = put_aside.retry(chosen(name)[0], ids or (), by(None))
     console.OUT.print(f"{several(number, 'message is', 'messages are')} taken on again")
 
 
@@ -118,15 +112,10 @@ def drop(
 @contextmanager
 def _opened(name: str) -> Iterator[tuple[Connection, InboxTable]]:
     """A transaction in the database of a relay, and its table."""
-    from overnight_models.ledger.database import Database
+    from overnight_workers.operators import put_aside
 
-    _, settings_of = chosen(name)
-    database = Database(settings_of.link)
-    try:
-        with database.transaction() as connection:
-            yield connection, settings_of.table
-    finally:
-        database.close()
+    with put_aside.opened(chosen(name)[1]) as connection_and_table:
+        yield connection_and_table
 
 
 def _statements(

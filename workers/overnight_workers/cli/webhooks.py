@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from overnight_models.errors import PermanentError
 from overnight_workers.cli import console
+from overnight_workers.cli.act import by
 
 if TYPE_CHECKING:
     from overnight_workers.configuration.webhook_settings import Webhook
@@ -62,14 +62,9 @@ def test(name: Name) -> None:
 @webhooks.command()
 def resume(name: Name) -> None:
     """Let a webhook be tried at once, whatever it waits for: after a 410, a long `Retry-After`, or failures."""
-    from overnight_models.ledger.deliver import obstacles
-    from overnight_models.wire.message import WEBHOOK
-    from overnight_workers.process import database
+    from overnight_workers.operators import steering
 
-    _webhook(name)
-    with database().transaction() as connection:
-        was_in_the_way = obstacles.look_again(connection, f"{WEBHOOK}{name}")
-    console.say(f"{name} is tried within seconds" if was_in_the_way else f"nothing stands in the way of {name}")
+    console.say(steering.resume_webhook(name, by(None)))
 
 
 def _rows() -> list[dict[str, object]]:
@@ -97,10 +92,7 @@ def _rows() -> list[dict[str, object]]:
 
 
 def _webhook(name: str) -> Webhook:
+    from overnight_workers.operators import steering
     from overnight_workers.settings import settings
 
-    webhook = settings().webhooks.get(name)
-    if webhook is None:
-        known = ", ".join(settings().webhooks) or "none"
-        raise PermanentError(f"the configuration has no [webhooks.{name}] (there are: {known})")
-    return webhook
+    return settings().webhooks[steering.known_webhook(name)]

@@ -16,7 +16,19 @@ from overnight_workers.operators import action_filter, item_filter, words
 from overnight_workers.process import database
 
 _ON_A_PAGE: Final = 50
-_OWN_WORDS: Final = ("name", "of", "of_name", "period", "cap", "api_id", "catalog", "everything", "reason")
+_OWN_WORDS: Final = (
+    "name",
+    "of",
+    "of_name",
+    "period",
+    "cap",
+    "api_id",
+    "catalog",
+    "webhook",
+    "relay",
+    "everything",
+    "reason",
+)
 _WORDS: Final = (*item_filter.WORDS, *_OWN_WORDS)
 
 

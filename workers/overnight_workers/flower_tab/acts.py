@@ -15,7 +15,7 @@ from overnight_models.ledger.money.budgets import Of, Period
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
-from overnight_workers.flower_tab import catalog_acts
+from overnight_workers.flower_tab import catalog_acts, delivery_acts
 from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
 from overnight_workers.operators import acting, item_filter, operator_overrides, steering, words
 from overnight_workers.operators.preview import Preview
@@ -209,6 +209,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "Resume it",
         steering.resume,
         lambda lane: None if steering.why_paused(lane) else f"lane {lane} isn't paused",
+        about_items=steering.cost_of_resuming,
     ),
     "release": _release(),
     "cap": _cap(),
@@ -234,6 +235,7 @@ ACTS: Final[Mapping[str, Act]] = {
         lambda batch, said, by: steering.gone(batch, by),
         operator_overrides.why_not_at_the_api,
     ),
+    **delivery_acts.ACTS,
     **catalog_acts.ACTS,
 }
 """By name, as a link says it."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from overnight_models.ledger.operators import delivery_list
 from overnight_models.ledger.operators.delivery_list import MOST_COUNTED, MOST_DEAD, DeadGroup
+from overnight_models.wire.message import WEBHOOK
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.operators import fingerprints, targets
+from overnight_workers.settings import settings
 
 
 class DeliveriesPage(Page):
@@ -33,6 +35,8 @@ class DeliveriesPage(Page):
             of_queues=of_queues,
             most=MOST_COUNTED,
             place=targets.place,
+            webhooks=settings().webhooks,
+            webhook=lambda target: target.broker.removeprefix(WEBHOOK) if target.broker.startswith(WEBHOOK) else None,
             is_all=sum(group.n for group in dead) < MOST_DEAD,
         )
 

@@ -55,6 +55,12 @@ LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
 """Where an alarm leads: the button's text, the page (of ours, or of Flower's own), and its filter."""
 _OF_RELAYS: Final = ("relay behind", "messages put aside")
 """Alarms that lead to the relays, further down on the same page."""
+ACTS_OF_NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "webhook away": ("Try it now…", "resume_webhook", "webhook"),
+    "webhook gone": ("Try it now…", "resume_webhook", "webhook"),
+    "messages put aside": ("Take them on again…", "retry_put_aside", "relay"),
+}
+"""Of alarms about a webhook or a relay, for operators: the button's text, its act, and the word that names it."""
 _MOST_SCHEDULES: Final = 5
 _MOST_OF_A_KIND: Final = 3
 """So many alarms of a kind are all shown; of more only the first, and the others when somebody asks."""
@@ -127,6 +133,10 @@ class NowPage(Page):
             return f"Look at batch {alarm.batch_id}", self.link("batch", alarm.batch_id)
         if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
             return "Release…", self.link("act", name="release")
+        if alarm.name is not None and self.person.may(OPERATOR):
+            text, act, word = ACTS_OF_NAMES[alarm.kind]
+            if alarm.name in (settings().webhooks if word == "webhook" else settings().relays):
+                return text, self.link("act", name=act, **{word: alarm.name})
         if alarm.kind in _OF_RELAYS:
             return "Look at the relays", f"{self.link('now')}#relays"
         if alarm.kind not in LEADS:

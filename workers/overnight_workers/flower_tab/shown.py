@@ -50,6 +50,11 @@ def ago(moment: datetime | None) -> str:
     return f"{spoken(past_s)} ago" if past_s >= 0 else f"in {spoken(-past_s)}"
 
 
+def lasting(since: datetime) -> str:
+    """For how long it has been so."""
+    return spoken((datetime.now(UTC) - since).total_seconds())
+
+
 def delta(earlier: datetime | None, later: datetime | None) -> str:
     """From one moment to the next; empty without both."""
     if earlier is None or later is None:

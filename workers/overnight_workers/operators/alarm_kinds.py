@@ -258,6 +258,8 @@ class Alarm:
     """The lane that it is about, where it is about one."""
     batch_id: int | None = None
     """The batch that it is about, where it is about one."""
+    name: str | None = None
+    """The webhook or the relay that it is about, where it is about one."""
     advice: str = ""
     """What a person does in this case; empty: what its kind says."""
 

@@ -138,6 +138,7 @@ def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:
             yield Alarm(
                 "messages put aside",
                 f"Relay {relay.name}: {number} put aside, the last: {relay.aside_why or ''}"[:_MOST_CHARACTERS],
+                name=relay.name,
             )
 
 
@@ -331,9 +332,9 @@ def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
         if obstacle.broker.startswith(WEBHOOK):
             name, lasted = obstacle.broker.removeprefix(WEBHOOK), spoken(obstacle.lasted_s)
             if obstacle.paused_for_s > GONE_S:
-                yield Alarm("webhook gone", f"Webhook {name} is gone for {lasted}: {obstacle.why}")
+                yield Alarm("webhook gone", f"Webhook {name} is gone for {lasted}: {obstacle.why}", name=name)
             elif obstacle.lasted_s > LATE_S:
-                yield Alarm("webhook away", f"Webhook {name} takes nothing for {lasted}: {obstacle.why}")
+                yield Alarm("webhook away", f"Webhook {name} takes nothing for {lasted}: {obstacle.why}", name=name)
         elif not obstacle.queue and obstacle.lasted_s > LATE_S:
             name = obstacle.broker or "Overnight's own Redis"
             yield Alarm("broker away", f"Broker {name} is away for {spoken(obstacle.lasted_s)}: {obstacle.why}")

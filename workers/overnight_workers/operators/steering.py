@@ -11,6 +11,7 @@ from overnight_models import routes
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment, workspaces
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.money import budgets
 from overnight_models.ledger.money.budgets import BudgetView, Of, Period
 from overnight_models.ledger.operators import actions, canceling, lanes
@@ -18,6 +19,7 @@ from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.canceling import Prospect
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.quantities import NANO_PER_DOLLAR, several
+from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import operator_overrides, words
 from overnight_workers.operators.foreign_texts import everybody
@@ -47,10 +49,15 @@ def pause(lane: str, by: By) -> str:
 def resume(lane: str, by: By) -> str:
     """Go on with a paused lane; batches of it that were rejected are tried whole."""
     known_lane(lane)
+    if why_paused(lane) is None:
+        return f"lane {lane} was not paused"
+    # in a transaction of its own: the lane isn't locked for as long as its items are read
+    with database().transaction() as connection:
+        going = canceling.unsent(connection, prices(), lane=lane)
     with database().transaction() as connection:
         again = lanes.resume(connection, names().lane(lane))
         if again is not None:
-            actions.note(connection, "resume", {"lane": lane}, by)
+            actions.note(connection, "resume", {"lane": lane}, by, items=going.items, most_nano=_at_most(going))
     said = f"lane {lane} {'was not paused' if again is None else 'goes on'}"
     return f"{said}; {again:,} of its rejected batches are tried whole again" if again else said
 
@@ -84,6 +91,17 @@ def cost_of_waiting_in(lane: str) -> str:
         waiting = _waiting(connection, lane)
     said = f"{several(waiting.items, 'item waits', 'items wait')} in it"
     return f"{said}, for {_most(waiting)}" if waiting.items else said
+
+
+def cost_of_resuming(lane: str) -> str:
+    """How many items of a lane go when it isn't paused any more, and what they may cost. It reads each of them."""
+    with database().transaction() as connection:
+        return _going(canceling.unsent(connection, prices(), lane=lane))
+
+
+def _going(items: Prospect) -> str:
+    number = several(items.items, "item that isn't sent yet goes on", "items that aren't sent yet go on")
+    return f"{number}: {_most(items)}" if items.items else "no item of it waits to be sent"
 
 
 def items_of_batch(batch: int) -> str:
@@ -125,7 +143,11 @@ def held() -> list[str]:
     with database().transaction() as connection:
         spaces = [space for space in workspaces.workspaces(connection) if space.held_reason]
         unlooked, moved = deployment.unlooked(connection), deployment.read(connection)
-    said = [f"workspace {space.name} is held: {everybody(space.held_reason)}" for space in spaces]
+        going = {space.name: canceling.unsent(connection, prices(), workspace=space.name) for space in spaces}
+    said = [
+        f"workspace {space.name} is held: {everybody(space.held_reason)}\nof it {_going(going[space.name])}"
+        for space in spaces
+    ]
     if moved.word_wanted:
         said.append("this ledger lives in another database than it did, and asks for a word")
     return said + [f"workspace {workspace} waits for a look at the API" for workspace in unlooked]
@@ -158,6 +180,9 @@ def release(by: By, *, anyway: bool = False) -> list[str]:
     anyway: also where not everything at the API was looked at: what is sent again is paid twice.
     """
     with database().transaction() as connection:
+        held_now = [space.name for space in workspaces.workspaces(connection) if space.held_reason]
+        going = {name: canceling.unsent(connection, prices(), workspace=name) for name in held_now}
+    with database().transaction() as connection:
         released = [
             workspace.name
             for workspace in workspaces.workspaces(connection)
@@ -169,12 +194,41 @@ def release(by: By, *, anyway: bool = False) -> list[str]:
         if anyway and moved_at is not None:
             unlooked = [name for name in unlooked if deployment.looked(connection, name, moved_at)]
         if released or may_send or (anyway and unlooked):
-            actions.note(connection, "release", {"workspaces": released, "anyway": anyway}, by)
+            let_go = [going[name] for name in released if name in going]
+            items, most_nano = sum(part.items for part in let_go), sum(map(_at_most, let_go))
+            wish: actions.Wish = {"workspaces": released, "anyway": anyway}
+            actions.note(connection, "release", wish, by, items=items, most_nano=most_nano if let_go else None)
     said = [f"workspace {workspace} is tried again" for workspace in released]
     if may_send:
         said.append("this ledger may send: its original doesn't run any more")
     news = "is sent to without a look" if anyway else "is sent to when everything at the API was looked at"
     return said + [f"workspace {workspace} {news}" for workspace in unlooked]
+
+
+def known_webhook(name: str) -> str:
+    """The same name. Raises PermanentError when the configuration has no such webhook."""
+    known = settings().webhooks
+    if name not in known:
+        raise PermanentError(f"the configuration has no [webhooks.{name}] (there are: {', '.join(known) or 'none'})")
+    return name
+
+
+def why_kept(webhook: str) -> str | None:
+    """What stands in the way of a webhook; None when nothing does."""
+    with database().transaction() as connection:
+        away = {obstacle.broker: obstacle.why for obstacle in obstacles.unreachable_brokers(connection)}
+    why = away.get(f"{WEBHOOK}{webhook}")
+    return None if why is None else everybody(why)
+
+
+def resume_webhook(name: str, by: By) -> str:
+    """Have a webhook tried at once, whatever it waits for. Raises PermanentError when there is none of this name."""
+    known_webhook(name)
+    with database().transaction() as connection:
+        was_in_the_way = obstacles.look_again(connection, f"{WEBHOOK}{name}")
+        if was_in_the_way:
+            actions.note(connection, "resume webhook", {"webhook": name}, by)
+    return f"{name} is tried within seconds" if was_in_the_way else f"nothing stands in the way of {name}"
 
 
 def nano_of(text: str) -> int:

@@ -10,7 +10,7 @@ from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
 from overnight_models.ledger.rows import fetch_column, fetch_only
 from overnight_models.money.prices import Prices
-from overnight_models.states import ITEM
+from overnight_models.states import BATCH, ITEM
 
 _UNFINISHED: Final = ", ".join(f"'{state}'" for state in ITEM.unfinished)
 _UNSENT: Final = f"""
@@ -73,6 +73,36 @@ def _prospect(connection: Connection, wanted: ItemFilter, prices: Prices, *, dir
         """,
         **wanted.values,
         **rate_values(road_rates(connection, prices, batch=not direct), {}),
+    )
+
+
+def unsent(
+    connection: Connection, prices: Prices, *, lane: str | None = None, workspace: str | None = None
+) -> Prospect:
+    """What goes when a lane, or a workspace, may send again: what waits, and what lies in batches that aren't sent.
+
+    A lane that goes on has its rejected batches tried whole, too.
+    """
+    filters = [
+        ItemFilter(lane=lane, workspace=workspace, state="waiting"),
+        *(ItemFilter(batch_id=batch) for batch in _unsent_batches(connection, lane, workspace)),
+    ]
+    parts = [prospect(connection, wanted, prices) for wanted in filters]
+    return Prospect(*(sum(numbers) for numbers in zip(*parts, strict=True)))
+
+
+def _unsent_batches(connection: Connection, lane: str | None, workspace: str | None) -> list[int]:
+    return fetch_column(
+        connection,
+        int,
+        f"""
+        SELECT batch.id FROM batch JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
+        WHERE (batch.{BATCH.claim.where} OR batch.{BATCH.repack.where} AND CAST(:workspace AS text) IS NULL)
+          AND (CAST(:lane AS text) IS NULL OR lane.name = :lane)
+          AND (CAST(:workspace AS text) IS NULL OR headers.workspace = :workspace)
+        """,
+        lane=lane,
+        workspace=workspace,
     )
 
 

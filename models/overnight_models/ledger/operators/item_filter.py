@@ -27,6 +27,8 @@ class ItemFilter:
     """Which items are meant; what is None doesn't matter. Names of lanes, tenants, runs and models, not numbers."""
 
     lane: str | None = None
+    workspace: str | None = None
+    """Whose API key sends it."""
     tenant: str | None = None
     run: str | None = None
     state: str | None = None
@@ -91,6 +93,7 @@ class ItemFilter:
         state = hand_overs.STATE if self.delivery in hand_overs.STATES_WITHOUT_ROW else "delivery.state"
         conditions = {
             "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
+            "item.headers_id IN (SELECT id FROM headers WHERE workspace = :workspace)": self.workspace,
             "item.tenant_id = (SELECT id FROM tenant WHERE name = :tenant)": self.tenant,
             "item.state = :state": self.state,
             # the narrow row first: few items have a problem, and outcomes are wide
