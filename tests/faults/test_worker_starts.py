@@ -36,6 +36,21 @@ def test_a_pool_of_threads_is_refused_in_a_sentence(database_url: str, redis_url
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("option", ["-Q", "-X"])
+def test_queues_that_there_are_not_are_named_with_those_that_there_are(
+    option: str, database_url: str, redis_url: str
+) -> None:
+    done = started(
+        *("worker", option, "overnight.intake,overnight.pack,overnight.colect"),
+        OVERNIGHT_DATABASE_URL=database_url,
+        OVERNIGHT_REDIS_URL=redis_url,
+    )
+    assert done.returncode == os.EX_USAGE
+    said = "there is no queue 'overnight.intake', 'overnight.colect' (-Q or -X); there are: overnight.accept, "
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("command", ["worker", "beat", "flower"])
 def test_wrong_settings_are_sentences_and_no_traceback(command: str) -> None:
     done = started(command, OVERNIGHT_LANES="5")

@@ -12,6 +12,7 @@ import pytest
 from overnight_models import routes
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests
+from overnight_models.ledger.catalogs.runs import Waiting
 from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
@@ -49,6 +50,7 @@ FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messag
 BUDGET = BudgetView(1, "lane", "copy", "day", True, 10**9, 0, 10**9, {}, 3600.0, "lane copy, a day")
 EVERYWHERE = Sign("all@one", "one", routes.QUEUES)
 RELAY = RelayView("shop", 1.0, 0, 0.0, 0, None, 0)
+WAITING = Waiting("shop-3", "waits: the sink's table shop: canceling statement due to lock timeout", 0.0, False)
 UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
 
 
@@ -221,6 +223,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, neglected=(Neglected("shop", "2026-11-29T22:00", 3, "asking", is_unusable=False),))},
         {"troubles": CALM},
     ),
+    "run waiting": (
+        {"troubles": replace(CALM, waiting_runs=(WAITING._replace(waits_s=901.0),))},
+        {"troubles": replace(CALM, waiting_runs=(WAITING._replace(waits_s=899.0),))},
+    ),
     "messages put aside": ({"troubles": replace(CALM, relays=(replace(RELAY, aside=1, aside_why="no lane"),))}, {}),
 }
 
@@ -271,6 +277,17 @@ def test_an_alarm_is_on_when_it_should_be_and_not_a_moment_earlier(kind: str) ->
     so, not_yet = CASES[kind]
     assert [alarm.kind for alarm in on(**so)] == [kind]
     assert [alarm.kind for alarm in on(**not_yet)] == []
+
+
+def test_a_run_that_waits_says_for_what_and_one_that_asks_has_an_hour() -> None:
+    (waits,) = on(troubles=replace(CALM, waiting_runs=(WAITING._replace(waits_s=1200.0),)))
+    assert waits.text == (
+        "Run shop-3 can't go on for 20 min: the sink's table shop: canceling statement due to lock timeout"
+    )
+    asks = WAITING._replace(why="42% of the rows would be sent", is_asking=True, waits_s=3599.0)
+    assert on(troubles=replace(CALM, waiting_runs=(asks,))) == []
+    (asking,) = on(troubles=replace(CALM, waiting_runs=(asks._replace(waits_s=3601.0),)))
+    assert asking.text == "Run shop-3 asks and has no answer for 1 h: 42% of the rows would be sent"
 
 
 def test_the_urgent_ones_come_first() -> None:

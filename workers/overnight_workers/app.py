@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
 from celery.signals import (
     beat_init,
+    celeryd_init,
     heartbeat_sent,
     setup_logging,
     task_failure,
@@ -57,6 +59,11 @@ def _log(**_: object) -> None:
 
 _shown: list[workers.Showing] = []
 """This process, when it is a worker that takes messages."""
+
+
+@celeryd_init.connect
+def _check_queues(options: Mapping[str, Sequence[str] | str | None], **_: object) -> None:
+    start_checks.check_queues(options.get("queues"), options.get("exclude_queues"))
 
 
 @worker_init.connect

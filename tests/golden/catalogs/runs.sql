@@ -80,7 +80,7 @@ WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason LIKE 'waits: %
 -- note_waits: What a run waits for; it stands there until the run goes on. Nothing when the run isn't this process's.
 -- id = 1, owner = 1, why = 'text'
 UPDATE catalog_run
-SET reason = :why, changed_at = now()
+SET reason = :why, changed_at = CASE WHEN reason LIKE 'waits: %' THEN changed_at ELSE now() END
 WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason IS DISTINCT FROM :why;
 
 -- read: A run by its id.
@@ -145,6 +145,17 @@ WHERE ended_at IS NULL AND (state <> 'asking' OR stop_wanted IS NOT NULL)
     )
 )))
 ORDER BY id;
+
+-- waiting: Runs that wait for something beside their answers, or ask; what a schedule asks is among the neglected.
+SELECT catalog.name || '-' || number AS name, coalesce(reason, '') AS why,
+    extract(epoch FROM now() - changed_at)::float AS waits_s, state = 'asking' AS is_asking
+FROM catalog_run
+JOIN catalog ON catalog.id = catalog_run.catalog_id
+LEFT JOIN catalog_schedule schedule ON schedule.catalog_id = catalog_run.catalog_id
+WHERE ended_at IS NULL AND CASE
+    WHEN state = 'asking' THEN nominal_at IS NULL OR schedule.catalog_id IS NULL OR schedule.paused_at IS NOT NULL ELSE reason LIKE 'waits: %' END
+ORDER BY changed_at, catalog_run.id
+LIMIT 100;
 
 -- want_stop: A person wants a run stopped: whoever takes its next step does that. False when it is over.
 -- id = 1, who = 'text'

@@ -50,10 +50,21 @@ def test_a_bad_pilot_stops_the_run_with_its_small_bill(catalog: Enriched) -> Non
     assert catalog.sent == 20
     assert not (catalog.directory / "out.csv").exists()
     assert "12 x invalid_output" in (catalog.directory / "shop.problems.html").read_text()
-    # what the pilot has answered is paid and comes for nothing with the next run
+
+
+def test_what_a_stopped_pilot_left_is_taken_by_the_next_run_and_judged_by_no_pilot(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 20")
+    catalog.write(shop(50))
+    catalog.service.api.fault("item", "invalid_output", count=12)
+    assert catalog.run().state == "stopped"
     catalog.service.api.faults_are_over()
-    again = catalog.run(retry_failed=False)
-    assert again.state in ("complete", "stopped")
+    assert catalog.run().state == "complete"
+    assert catalog.sent == 50, "what was answered is paid, and comes for nothing"
+    problems = [row["overnight_problem"] for row in catalog.published()]
+    assert (problems.count("invalid_output"), problems.count("")) == (12, 38)
+    assert catalog.run(retry_failed=True).state == "complete"
+    assert catalog.sent == 62
+    assert [row["overnight_problem"] for row in catalog.published()] == [""] * 50
 
 
 def test_what_is_over_the_cap_is_not_sent_and_the_run_is_partial(catalog: Enriched) -> None:

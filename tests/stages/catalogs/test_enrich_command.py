@@ -54,7 +54,7 @@ def test_ctrl_c_detaches_and_says_so_and_the_next_enrich_goes_on(catalog: Enrich
     wait_until(lambda: len(catalog.service.ledger.states("item")) == 5)
     command.send_signal(signal.SIGINT)
     assert command.wait(30) == 130
-    assert "detached: the workers go on with shop-1." in command.said()
+    assert "detached: the workers go on with shop-1, and so does `overnight enrich`." in command.said()
     assert "`overnight runs stop shop-1` ends it" in command.said()
     assert not find("shop-1").is_owned
     again = Enriching(catalog)

@@ -12,8 +12,10 @@ from overnight_models.ledger.operators.actions import By
 from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.runs.beginning import UnderWay
+from overnight_workers.cli import app
 from overnight_workers.process import database
 from overnight_workers.stages.deliver.deliver import deliver
+from tests.driving import read_command
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_enriching import reasons
 
@@ -91,6 +93,10 @@ def test_rows_of_variants_are_asked_once_each_and_one_that_is_added_alone(catalo
     assert catalog.sent == 6
     assert sorted((row["sku"], row["variant"]) for row in catalog.published()) == [
         (f"A{at}", variant) for at in range(3) for variant in ("de", "fr")
+    ]
+    shown = read_command(app, "items", "--run", "shop-1")
+    assert sorted(line.partition("  ")[0] for line in shown.splitlines()[1:7]) == [
+        f"shop: A{at} ({variant})" for at in range(3) for variant in ("de", "fr")
     ]
     more = words.replace("}}", '}, it = {language = "Italian"}}')
     file.write_text(f'on_prompt_change = "all"\nvariants = {more}\n' + declared)

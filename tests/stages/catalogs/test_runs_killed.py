@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from signal import SIGKILL
 
@@ -14,11 +15,17 @@ from overnight_models.ledger.catalogs.runs import Run
 from overnight_workers import held, process
 from overnight_workers.catalogs.report import sending
 from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.runs.finding import find
+from overnight_workers.catalogs.sinks import sink_of
+from overnight_workers.catalogs.sinks.table import TableSink
 from overnight_workers.settings import settings
+from overnight_workers.stages.deliver.deliver import deliver
 from tests.chaos import points
 from tests.forking import forked, processes
 from tests.stages.catalogs.conftest import Enriched, shop
+from tests.stages.catalogs.test_publishing import outcome_of
 from tests.stages.catalogs.test_reports import REPORT_TO
+from tests.stages.catalogs.test_sinks_in_trouble import declare_table
 
 
 def _live(environment: dict[str, str], run_id: int, spared: frozenset[str], said: Connection) -> None:
@@ -77,25 +84,92 @@ def _until_it_waits(run: Run, spared: set[str]) -> set[str]:
         died_at.add(point)
 
 
-@pytest.mark.timeout(900)
-def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog: Enriched) -> None:
-    catalog.declare(more=f"[pilot]\nrows = 2\n[caps]\nmax_cost = 1\n{REPORT_TO}")
-    catalog.write(shop(6))
+def _killed_all_the_way(catalog: Enriched, *, faults: Sequence[str] = ()) -> set[str]:
+    """A run, killed wherever it can be, until it is complete. Returns where.
+
+    faults: what becomes of a row each, when the pilot is over.
+    """
     run = catalog.begin()
     died_at: set[str] = set()
     while not advancing.read(run.id).is_over:
         # who takes a run does it in the same way whatever its next step is
         died_at |= _until_it_waits(run, {point for point in died_at if re.match(r"advancing\.(take|read):", point)})
+        if advancing.read(run.id).state == "sending":
+            for fault in faults:
+                catalog.service.api.fault("item", fault, count=1)
+            faults = ()
         catalog.service.clock.pauses_are_over()
         catalog.service.round()
-    assert advancing.read(run.id).state == "complete"
-    assert len(died_at) > 20
-    meter = catalog.service.api.meter()
-    assert (meter["requests"], meter["billed"]) == (6, 6)
-    assert [row["overnight_run"] for row in catalog.published()] == ["1"] * 6
+    done = advancing.read(run.id)
+    assert (done.state, done.reason) == ("complete", None)
+    assert list(catalog.directory.glob(".*")) == [], "what the killed left beside the report is gone"
+    return died_at
+
+
+def _books_are_right(catalog: Enriched, sent: int) -> None:
+    """What the API has metered is what was sent, and what the run says that it cost."""
+    meter, counts = catalog.service.api.meter(), orjson.loads(find("shop-1").counts)
+    assert (meter["requests"], meter["billed"], meter["nano"]) == (sent, sent, counts["cost_nano"])
     assert catalog.plan()["send"] == 0
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog: Enriched) -> None:
+    catalog.declare(more=f"[pilot]\nrows = 2\n[caps]\nmax_cost = 1\n{REPORT_TO}")
+    catalog.write(shop(6))
+    died_at = _killed_all_the_way(catalog)
+    assert len(died_at) > 20
+    assert [point for point in died_at if "a file is put in its place" in point], "it was killed within the report"
+    _books_are_right(catalog, sent=6)
+    assert [row["overnight_run"] for row in catalog.published()] == ["1"] * 6
     # who died just before sending it leaves the report to a worker; who died just after, sent it twice
     sending.send_all()
     messages = [orjson.loads(message) for message in process.redis_client().lrange("shop.reports", 0, -1)]
     assert {message["headers"]["id"] for message in messages} == {"report-shop-1"}
     assert len(messages) in (1, 2)
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_point_of_the_retries_each_is_asked_and_paid_once_more(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 2")
+    catalog.write(shop(8))
+    died_at = _killed_all_the_way(catalog, faults=("invalid_output", "cut_off"))
+    assert [point for point in died_at if "again.ask_again" in point]
+    _books_are_right(catalog, sent=10)
+    assert [row["overnight_problem"] for row in catalog.published()] == [""] * 8
+    assert orjson.loads(find("shop-1").counts)["asked_again"] == 2
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_killed_at_every_point_a_table_has_each_row_once(catalog: Enriched, kind: str) -> None:
+    url = settings().database_url if kind == "postgresql" else f"sqlite:///{catalog.directory}/answers.db"
+    catalog.declare(more="[pilot]\nrows = 2")
+    declare_table(catalog, url, "answers_killed")
+    catalog.write(shop(6))
+    died_at = _killed_all_the_way(catalog)
+    assert [point for point in died_at if point.endswith("before the table is committed")]
+    assert [point for point in died_at if point.endswith("after the table is committed")]
+    _books_are_right(catalog, sent=6)
+    sink = sink_of(catalog.read())
+    assert isinstance(sink, TableSink)
+    with sink.connected() as table:
+        rows = table.exec_driver_sql(
+            "SELECT sku, overnight_run, overnight_problem FROM answers_killed ORDER BY sku"
+        ).all()
+        table.exec_driver_sql("DROP TABLE answers_killed")
+    assert [tuple(row) for row in rows] == [(f"A{number}", 1, None) for number in range(6)]
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_point_a_callback_hears_of_each_row(catalog: Enriched) -> None:
+    catalog.service.configure(lane={"callbacks": ["shop.described"]})
+    catalog.declare(more="[pilot]\nrows = 2")
+    file = catalog.directory / "shop.toml"
+    file.write_text(file.read_text().replace('path = "out.csv"', 'task = "shop.described"\nqueue = "shop"'))
+    catalog.write(shop(6))
+    _killed_all_the_way(catalog)
+    _books_are_right(catalog, sent=6)
+    deliver()
+    rows = [outcome_of(message)["trace_id"] for message in catalog.service.queue()]
+    assert sorted(rows) == [f'["A{number}"]' for number in range(6)], "each once, since nobody died while delivering"

@@ -13,7 +13,9 @@ from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.runs.reporting import report_of
 from overnight_workers.catalogs.task import advance_runs
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database, redis_client
+from overnight_workers.settings import settings
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.encryption.keys import new_key, write
 
@@ -177,3 +179,37 @@ def test_answers_whose_encryption_key_is_away_wait_for_it_and_are_not_published_
     catalog.service.restart()
     done = work(catalog, run)
     assert (done.state, done.reason, len(catalog.published()), catalog.sent) == ("complete", None, 30, 30)
+
+
+def test_a_run_that_waits_or_asks_for_long_is_an_alarm_until_it_goes_on(catalog: Enriched) -> None:
+    catalog.write(shop(2))
+    run = catalog.begin()
+    (catalog.directory / "answer.json").rename(catalog.directory / "elsewhere.json")
+    advance_runs()
+    assert alarms_of_runs() == [], "it waits for a moment"
+    waits_for(16)
+    with database().transaction() as connection:  # another thing is lacking by now
+        connection.exec_driver_sql("UPDATE catalog_run SET reason = 'waits: something else'")
+    advance_runs()
+    (said,) = alarms_of_runs()
+    assert said.startswith("Run shop-1 can't go on for 16 min: a worker")
+    assert "answer.json can't be read" in said
+    (catalog.directory / "elsewhere.json").rename(catalog.directory / "answer.json")
+    assert work(catalog, run).state == "complete"
+    assert alarms_of_runs() == []
+    catalog.declare(prompt="Praise {{ name }}")
+    assert catalog.run().state == "asking"
+    assert alarms_of_runs() == [], "somebody may be reading its plan"
+    waits_for(61)
+    (said,) = alarms_of_runs()
+    assert said.startswith("Run shop-2 asks and has no answer for 1 h: prompt changed: 2 rows, about $")
+
+
+def waits_for(minutes: int) -> None:
+    with database().transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE catalog_run SET changed_at = now() - interval '{minutes} minutes'")
+
+
+def alarms_of_runs() -> list[str]:
+    seen = take_snapshot(database()).alarms(settings())
+    return [alarm.text for alarm in seen if alarm.kind == "run waiting"]

@@ -16,7 +16,7 @@ from overnight_models.ledger.catalogs.runs import Run
 from overnight_workers.catalogs import scratch as scratches
 from overnight_workers.catalogs.faults import BadCatalog
 from overnight_workers.catalogs.runs import advancing
-from overnight_workers.catalogs.sinks import table
+from overnight_workers.catalogs.sources import sql
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database
 from overnight_workers.settings import settings
@@ -96,7 +96,7 @@ def test_a_table_that_somebody_has_locked_is_waited_for_and_said(
     declare_table(catalog, url, "answers_locked")
     catalog.write(shop(2))
     assert catalog.run().state == "complete"
-    monkeypatch.setattr(table, "_SETTINGS", {"postgresql": ("SET LOCAL lock_timeout = '50ms'",)})
+    monkeypatch.setitem(sql.WAIT_FOR_LOCKS, "postgresql", ("SET LOCAL lock_timeout = '50ms'",))
     catalog.write(shop(2, A1={"maker": "Bolt"}))
     with database().transaction() as connection:
         connection.exec_driver_sql("LOCK TABLE answers_locked IN ACCESS EXCLUSIVE MODE")
@@ -110,6 +110,29 @@ def test_a_table_that_somebody_has_locked_is_waited_for_and_said(
         connection.exec_driver_sql("DROP TABLE answers_locked")
 
 
+def test_a_table_of_the_source_that_somebody_has_locked_is_waited_for_and_said(
+    catalog: Enriched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sql.WAIT_FOR_LOCKS, "postgresql", ("SET LOCAL lock_timeout = '50ms'",))
+    with database().transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE locked_rows AS SELECT 'A1' AS sku, 'Acme' AS maker, 'kettle' AS name")
+    file = catalog.directory / "shop.toml"
+    query = f'query = "SELECT * FROM locked_rows"\nurl = "{settings().database_url}"'
+    file.write_text(file.read_text().replace('path = "in.csv"', query))
+    run = catalog.begin()
+    with database().transaction() as connection:
+        connection.exec_driver_sql("LOCK TABLE locked_rows IN ACCESS EXCLUSIVE MODE")
+        advance_runs()
+        waiting = advancing.read(run.id)
+        assert (waiting.state, waiting.is_over) == ("planned", False)
+        assert str(waiting.reason).startswith("waits: the query fails at ")
+        assert str(waiting.reason).endswith("lock timeout (another session holds a lock on it)")
+    done = work(catalog, run)
+    assert (done.state, done.reason, catalog.sent) == ("complete", None, 1)
+    with database().transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE locked_rows")
+
+
 def test_a_catalog_waits_while_another_one_writes_the_file_that_they_share(catalog: Enriched) -> None:
     catalog.write(shop(2))
     run = until_it_publishes(catalog)
@@ -121,21 +144,32 @@ def test_a_catalog_waits_while_another_one_writes_the_file_that_they_share(catal
     assert work(catalog, run).state == "complete"
 
 
-def test_a_sink_that_is_lost_or_another_one_gets_every_row_again_for_nothing(catalog: Enriched) -> None:
+def test_a_sink_that_is_lost_or_another_one_gets_every_row_again_for_nothing_and_asks_nobody(catalog: Enriched) -> None:
     catalog.write(shop(25))
     assert catalog.run().state == "complete"
     (catalog.directory / "out.csv").unlink()
 
     run = catalog.run()
 
-    assert run.state == "asking"
-    assert str(run.reason).startswith("nothing is in its sink, so all rows go there, for nothing")
+    assert run.state == "complete"
     lost = orjson.loads(run.plan or "{}")["reasons"]["lost"]
     assert (lost["rows"], lost["words"], lost["usd"]) == (25, "not in the sink any more", "0")
-    advancing.approve(run.id)
-    assert catalog.finish(run).state == "complete"
     assert (len(catalog.published()), catalog.sent) == (25, 25)
     assert catalog.plan()["send"] == 0
+
+
+def test_a_lost_sink_whose_answers_are_not_kept_any_more_asks_since_they_are_paid_again(catalog: Enriched) -> None:
+    catalog.write(shop(60))
+    assert catalog.run().state == "complete"
+    (catalog.directory / "out.csv").unlink()
+    with database().transaction() as connection:  # what retention drops in time
+        connection.exec_driver_sql("DELETE FROM item_key WHERE mod(item_id, 2) = 0")
+    run = catalog.run()
+    assert (run.state, catalog.sent) == ("asking", 60)
+    assert str(run.reason).startswith("nothing is in its sink, so all rows go there, for nothing")
+    advancing.approve(run.id)
+    assert catalog.finish(run).state == "complete"
+    assert len(catalog.published()) == 60
 
 
 def test_a_prompt_that_changed_too_is_what_a_lost_sink_asks_about(catalog: Enriched) -> None:

@@ -57,6 +57,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert runs.approve(connection, run_id, "a person")
     assert runs.note_enqueued(connection, run_id, 1, "{}")
     runs.note_waits(connection, run_id, 1, "waits: its sink is away")
+    assert [run.name for run in runs.waiting(connection)] == ["shop-1"]
     runs.note_goes_on(connection, run_id, 1)
     assert runs.want_stop(connection, run_id, "a person")
     assert runs.move(connection, run_id, 1, CATALOG_RUN.stop, reason="enough")

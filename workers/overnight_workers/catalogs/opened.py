@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MEMORY: Final = "160MB"
 """What DuckDB keeps in memory at most; what is more goes to a temporary directory."""
 _THREADS: Final = 2
+_INTERRUPTED: Final = "Query interrupted"
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,16 @@ class Opened:
     rows: Rows
     key_faults: Callable[[], list[str]]
     """Names the rows whose keys are null or stand twice."""
+    check_unchanged: Callable[[], None]
+    """Raises TransientError when the source was written since it was opened."""
 
 
 @contextmanager
 def duck(*, in_order: bool = False, memory: str = MEMORY) -> Iterator[DuckDBPyConnection]:
-    """A DuckDB that is gone at the end, within bounds. in_order: rows come as they stand in their source."""
+    """A DuckDB that is gone at the end, within bounds. Ctrl-C in a query is a KeyboardInterrupt, as anywhere else.
+
+    in_order: rows come as they stand in their source.
+    """
     import duckdb
 
     with scratch() as directory:
@@ -50,6 +56,11 @@ def duck(*, in_order: bool = False, memory: str = MEMORY) -> Iterator[DuckDBPyCo
         try:
             connection.execute(f"SET preserve_insertion_order = {str(in_order).lower()}")
             yield connection
+        except RuntimeError as error:
+            # what DuckDB 2.0 makes of Ctrl-C while a query runs
+            if str(error) == _INTERRUPTED:
+                raise KeyboardInterrupt from error
+            raise
         finally:
             connection.close()
 
@@ -74,7 +85,7 @@ def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterat
         looked = stamps.stamped(connection, "some_rows", columns, directory) if columns else "SELECT * FROM some_rows"
         connection.execute(f"CREATE VIEW source AS {looked}")
         rows = Rows(catalog.key, recipe)
-        yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key))
+        yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key), source.check_unchanged)
 
 
 def _check_columns(catalog: Catalog, recipe: Recipe, columns: Sequence[str]) -> None:

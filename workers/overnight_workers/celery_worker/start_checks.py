@@ -1,9 +1,9 @@
-"""What a worker looks at before it starts: whether its pool and its temporary directory can do the work."""
+"""What a worker looks at before it starts: its queues, and whether its pool and temporary directory can do the work."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from celery import concurrency
@@ -32,6 +32,21 @@ def require_pool(pool: str | type[object]) -> None:
         raise BadSettings(
             [f"-P {name}: only a process can be ended when its time is over. Start the worker without -P, or -P solo"]
         )
+
+
+def check_queues(*given: Sequence[str] | str | None) -> None:
+    """End the process, with a reason in the log, for queues that there aren't; Celery does it beneath a traceback.
+
+    given: what -Q and -X said, as names or as one text with commas.
+    """
+    names = [name for queues in given for name in (queues.split(",") if isinstance(queues, str) else queues or ())]
+    unknown = [name.strip() for name in names if name.strip() not in routes.QUEUES]
+    if not unknown:
+        return
+    logs.configure()  # Celery does it later
+    why = f"there is no queue {', '.join(map(repr, unknown))} (-Q or -X); there are: {', '.join(routes.QUEUES)}"
+    log.error("the worker can't start", why=why)
+    raise SystemExit(os.EX_USAGE)
 
 
 def require_configuration() -> None:

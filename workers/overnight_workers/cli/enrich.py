@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -133,22 +134,39 @@ def _steps(run: Run, shown: Shown) -> None:
 
 
 def _approved(run: Run, may_ask: bool) -> bool:
-    """Ask whoever sits there."""
+    """Ask whoever sits there. Raises KeyboardInterrupt for Ctrl-C, which click tells as an end of the input."""
     from overnight_workers.catalogs.runs import advancing
 
-    if not may_ask or not typer.confirm(f"{run.reason}. Send it?", default=False):
+    if not may_ask:
         return False
-    return advancing.approve(run.id)
+    try:
+        said = typer.confirm(f"{run.reason}. Send it?", default=False)
+    except typer.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from abort
+        raise
+    return said and advancing.approve(run.id)
 
 
 def _detach(run: Run | None) -> None:
+    """Say what becomes of the run, and how to go on."""
     if run is None:
-        console.say("stopped before anything was sent; `overnight runs` shows a run if it had begun")
+        console.say("detached: nothing was sent; if a run had begun, the workers go on with it: `overnight runs`")
         raise typer.Exit(130)
-    console.say(
-        f"detached: the workers go on with {run.name}. `overnight runs show {run.name}` says how far it is,"
-        f" `overnight runs stop {run.name}` ends it"
-    )
+    from overnight_workers.catalogs.runs import advancing
+
+    with suppress(TransientError):
+        run = advancing.read(run.id)
+    shows, ends = f"`overnight runs show {run.name}`", f"`overnight runs stop {run.name}` ends it"
+    if run.is_over:
+        console.say(f"detached: {run.name} is over ({run.state}). {shows} says what came of it")
+    elif run.state == "asking":
+        console.say(f"detached: {run.name} sends nothing before `overnight runs approve {run.name}`; {ends}")
+    else:
+        console.say(
+            f"detached: the workers go on with {run.name}, and so does `overnight enrich`."
+            f" {shows} says how far it is, {ends}"
+        )
     raise typer.Exit(130)
 
 

@@ -137,8 +137,8 @@ def items(
     """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
 
     The last column says why it takes its road: a batch or real time, and what that saves or costs; and why its lane has
-    chosen its model, where the item names none. The models stand in a column where there are several. With KEY, its
-    whole life too: what happened to it when.
+    chosen its model, where the item names none. The models stand in a column where there are several. A catalog's row
+    is named by the row's own key. With KEY, its whole life too: what happened to it when.
     """
     from overnight_workers.operators import documents
 
@@ -189,8 +189,12 @@ def _life(row: ItemView) -> list[LifeLine]:
 
 
 def _life_shown(row: ItemView, life: list[LifeLine]) -> Table:
+    from overnight_workers.operators import words
+
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
-    table.title = Text(f"\n{row.key} in lane {row.lane}", style="bold")
+    name = words.item_name(row)
+    known = "" if name == row.key else f", its key is {row.key}"
+    table.title = Text(f"\n{name} in lane {row.lane}{known}", style="bold")
     for line in life:
         at = "" if line.at is None else f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         table.add_row(at, Text(line.text, style="" if line.tone == "calm" else "bold"))
@@ -223,7 +227,7 @@ def _table(rows: list[ItemView]) -> Table:
             table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
     for row, model, road in zip(rows, models, item_roads.reasons(rows), strict=True):
         table.add_row(
-            Text(row.key),
+            Text(words.item_name(row)),
             row.lane,
             Text(row.tenant or ""),
             *([Text(model)] if several else []),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,6 +15,7 @@ from rich.text import Text
 from overnight_models.quantities import money, spoken
 from overnight_models.wire.outcome import dollars
 from overnight_workers.cli import console
+from overnight_workers.operators import words
 from overnight_workers.plan.figure import How
 
 if TYPE_CHECKING:
@@ -25,27 +27,31 @@ if TYPE_CHECKING:
 
 
 def plan_table(plan: dict[str, Any], *, is_over: bool = False) -> Group:
-    """What is sent and why, with its dollars; then what isn't."""
+    """What is sent and why, with its dollars; then what isn't. It fits into 80 columns."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("why", "rows", "about", "between", "known by"):
-        table.add_column(title, justify="left" if title in ("why", "known by") else "right")
-    for reason in plan["reasons"].values():
-        between = f"${reason['low_usd']} and ${reason['high_usd']}"
-        table.add_row(reason["words"], f"{reason['rows']:,}", f"${reason['usd']}", between, How(reason["how"]).words)
-    if len(plan["reasons"]) > 1:
-        between = f"${plan['low_usd']} and ${plan['high_usd']}"
-        table.add_row(
-            Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, How(plan["how"]).words
-        )
-    notes = [Text(note, "yellow") for reason in plan["reasons"].values() for note in _notes(reason)]
+        right = title in ("rows", "about", "between")
+        table.add_column(title, justify="right" if right else "left", no_wrap=title != "why")
+    reasons = list(plan["reasons"].values())
+    for reason in reasons:
+        table.add_row(reason["words"], f"{reason['rows']:,}", *_priced(reason))
+    if len(reasons) > 1:
+        table.add_row(Text("together", style="bold"), f"{plan['send']:,}", *_priced(plan))
+    known_by = sorted({How(priced["how"]) for priced in (*reasons, plan)}) if reasons else []
+    notes = [Text(f"{how.value}: {how.words.removeprefix(f'{how.value}: ')}", "dim") for how in known_by]
+    notes += [Text(note, "yellow") for reason in reasons for note in _notes(reason)]
     notes += [Text(plan["sink_lost"], "yellow")] if "sink_lost" in plan else []
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     answered = plan.get("answered", 0)  # plans of earlier versions don't say
     sent = f"{plan['send'] - answered:,} of {plan['rows']:,} rows {'were' if is_over else 'are'} to be sent"
     sent += f"; {answered:,} were answered before, and cost nothing" if answered else ""
-    return Group(
-        Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *notes
-    )
+    return Group(Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if reasons else []), *notes)
+
+
+def _priced(priced: Mapping[str, str]) -> tuple[str, str, str]:
+    """About how many dollars, between what, and how that is known. To the nano-dollar they are in the JSON."""
+    value, low, high = (words.dollars(int(Decimal(priced[name]).scaleb(9))) for name in ("usd", "low_usd", "high_usd"))
+    return value, f"{low} and {high}", How(priced["how"]).value
 
 
 def _notes(reason: dict[str, Any]) -> Iterator[str]:

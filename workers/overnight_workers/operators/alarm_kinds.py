@@ -146,6 +146,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         " to be left alone, `overnight schedules pause NAME`",
         urgent=False,
     ),
+    "run waiting": Kind(
+        "a run of a catalog can't go on for a quarter of an hour, for want of its sink, its source or a setting; or it"
+        " asks for an hour, and nobody answers",
+        "tries again at every sweep; keeps what came, and pays for nothing again; no other run of the catalog begins"
+        " meanwhile",
+        "`overnight runs` says for what it waits: make room, unlock the table, let the file be written to its end, give"
+        " the workers what they lack; or `overnight runs approve RUN`; `overnight runs stop RUN` ends it",
+        urgent=False,
+    ),
     "webhook away": Kind(
         "a product's endpoint takes no webhooks: no answer, an error each time, no secret, or a name that leads where"
         " webhooks don't go",

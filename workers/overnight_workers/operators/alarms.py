@@ -39,6 +39,8 @@ _AGING_S: Final = 5 * 86400.0
 _UNREAD_QUEUE_S: Final = 600.0
 _FULL_LONG_S: Final = 900.0
 _LIMITED_LONG_S: Final = 900.0
+_WAITS_LONG_S: Final = 900.0
+_ASKS_LONG_S: Final = 3600.0
 _MOST_CHARACTERS: Final = 400
 _MOST_REASONS: Final = 5
 """Of one stage that fails."""
@@ -115,6 +117,11 @@ def _catalogs(troubles: Troubles) -> Iterator[Alarm]:
         else:
             text = f"{at}: run {last.catalog}-{last.number} stopped by itself"
         yield Alarm("catalog neglected", f"{text}.")
+    for run in troubles.waiting_runs:
+        if run.waits_s > (_ASKS_LONG_S if run.is_asking else _WAITS_LONG_S):
+            does = "asks and has no answer" if run.is_asking else "can't go on"
+            text = f"Run {run.name} {does} for {spoken(run.waits_s)}: {run.why.removeprefix('waits: ')}"
+            yield Alarm("run waiting", text[:_MOST_CHARACTERS])
 
 
 def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators import lane_waits, targets
 
 if TYPE_CHECKING:
+    from overnight_models.ledger.documents import ItemRow
     from overnight_models.ledger.money.budgets import BudgetView
     from overnight_models.ledger.operators.actions import ActionView
     from overnight_models.ledger.operators.item_views import ItemView
@@ -52,6 +54,17 @@ def dollars(nano: int) -> str:
     amount = nano / 1e9
     digits = 2 if amount == 0 or abs(amount) >= 1 else 4 if abs(amount) >= 0.001 else 6
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+
+
+def item_name(item: ItemRow) -> str:
+    """How people know an item: by its key; a catalog's row by the cells of its key, where they are known."""
+    match item.key.split("/"):
+        case ["catalog", catalog, _, variant, _]:
+            with suppress(ValueError):
+                cells = orjson.loads(item.trace_id or "")
+                row = ", ".join(map(str, cells if isinstance(cells, list) else [cells]))
+                return f"{catalog}: {row}" + ("" if variant == "-" else f" ({variant})")
+    return item.key
 
 
 def held(budget: BudgetView) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_binary
@@ -229,10 +229,14 @@ def note_enqueued(connection: Connection, run_id: int, owner: int, counts: str) 
 
 
 def note_waits(connection: Connection, run_id: int, owner: int, why: str) -> None:
-    """What a run waits for; it stands there until the run goes on. Nothing when the run isn't this process's."""
+    """What a run waits for; it stands there until the run goes on. Nothing when the run isn't this process's.
+
+    It waits since it first said so, whatever else it says then.
+    """
     execute(
         connection,
-        "UPDATE catalog_run SET reason = :why, changed_at = now()"
+        "UPDATE catalog_run SET reason = :why,"
+        " changed_at = CASE WHEN reason LIKE 'waits: %' THEN changed_at ELSE now() END"
         " WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason IS DISTINCT FROM :why",
         id=run_id,
         owner=owner,
@@ -248,6 +252,34 @@ def note_goes_on(connection: Connection, run_id: int, owner: int) -> None:
         " WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason LIKE 'waits: %'",
         id=run_id,
         owner=owner,
+    )
+
+
+class Waiting(NamedTuple):
+    """A run that goes on when something is there that it lacks, or when a person has answered."""
+
+    name: str
+    why: str
+    waits_s: float
+    is_asking: bool
+
+
+def waiting(connection: Connection) -> list[Waiting]:
+    """Runs that wait for something beside their answers, or ask; what a schedule asks is among the neglected."""
+    return fetch_all(
+        connection,
+        Waiting,
+        """
+        SELECT catalog.name || '-' || number AS name, coalesce(reason, '') AS why,
+               extract(epoch FROM now() - changed_at)::float AS waits_s, state = 'asking' AS is_asking
+        FROM catalog_run JOIN catalog ON catalog.id = catalog_run.catalog_id
+        LEFT JOIN catalog_schedule schedule ON schedule.catalog_id = catalog_run.catalog_id
+        WHERE ended_at IS NULL
+          AND CASE WHEN state = 'asking'
+                   THEN nominal_at IS NULL OR schedule.catalog_id IS NULL OR schedule.paused_at IS NOT NULL
+                   ELSE reason LIKE 'waits: %' END
+        ORDER BY changed_at, catalog_run.id LIMIT 100
+        """,
     )
 
 

@@ -11,7 +11,8 @@ from overnight_models.ledger import deployment
 from overnight_models.ledger.bodies import damaged, said
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
-from overnight_models.ledger.catalogs import schedules
+from overnight_models.ledger.catalogs import runs, schedules
+from overnight_models.ledger.catalogs.runs import Waiting
 from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.readable import READABLE
@@ -159,9 +160,11 @@ class Troubles:
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
     relays: tuple[RelayView, ...] = ()
+    """What takes on the inboxes of products' databases."""
     neglected: tuple[Neglected, ...] = ()
     """Schedules whose last time wants a person."""
-    """What takes on the inboxes of products' databases."""
+    waiting_runs: tuple[Waiting, ...] = ()
+    """Runs of catalogs that lack something, or ask."""
 
 
 def why_read_only(connection: Connection) -> str | None:
@@ -204,6 +207,7 @@ def troubles(connection: Connection) -> Troubles:
         read_only=why_read_only(connection),
         relays=tuple(seen.relays(connection)),
         neglected=tuple(schedules.neglected(connection)),
+        waiting_runs=tuple(runs.waiting(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),

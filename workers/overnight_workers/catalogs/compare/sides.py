@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from overnight_models import exact_json
@@ -83,7 +83,7 @@ def _changed(catalog: Catalog, part: dict[str, object]) -> Catalog:
 def asked(side: Side, source: Opened) -> Asked:
     """The rows of the table `tried` as this side's items."""
     rows = Rows(side.catalog.key, recipe_of(side.catalog))
-    chosen = trying.requested(side.catalog, Opened(source.connection, rows, source.key_faults), 0)
+    chosen = trying.requested(side.catalog, replace(source, rows=rows), 0)
     items = {read_item_key(item.key or "")[0]: item for item in chosen.items}
     return Asked(side, items, len(chosen.bad))
 

@@ -19,6 +19,7 @@ from overnight_producers.item import line_of
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import PAID, Diff, Reason
 from overnight_workers.catalogs.faults import BadRow, TooLong
+from overnight_workers.catalogs.interval import wilson
 from overnight_workers.catalogs.learning import NEVER_AGAIN, Again, Alike
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
@@ -126,6 +127,8 @@ class Estimate:
     """How it is known how long answers get, in words."""
     asked_before: int = 0
     """About so many are there already, and cost nothing."""
+    asked_at_least: int = 0
+    """At least so many of these are, by the interval of 95%."""
     is_length_known: bool = True
     """Something has answered what is asked."""
 
@@ -133,7 +136,8 @@ class Estimate:
         """As JSON."""
         known: dict[str, object] = {**self.dollars.document()}
         known |= {"answers": self.basis, "length_known": self.is_length_known} if self.basis else {}
-        known |= {"asked_before": self.asked_before} if self.asked_before else {}
+        if self.asked_before:
+            known |= {"asked_before": self.asked_before, "asked_before_at_least": self.asked_at_least}
         if self.unsendable:
             known |= {"unsendable": self.unsendable, "unsendable_at_least": self.at_least, "why_unsendable": self.why}
             known |= {"unsendable_how": "counted" if self.is_counted else "estimated"}
@@ -195,6 +199,7 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int, past: Alike
         longer,
         priced.basis,
         round(priced.known * share),
+        priced.known if looked_at >= rows else int(rows * wilson(priced.known, looked_at)[0]),
         priced.is_length_known,
     )
 

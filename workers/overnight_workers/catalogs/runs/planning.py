@@ -48,7 +48,7 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
 def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, object]]]:
     """The same, while its rows can be read: the difference, and the plan as JSON.
 
-    Raises BadSource, and PermanentError where the sink can't be written.
+    Raises BadSource, PermanentError where the sink can't be written, and TransientError where the source is being.
     """
     recipe = recipe_of(catalog)
     is_lost = False
@@ -77,7 +77,9 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         )
         tried = [(key_of(catalog.name, each.row, each.sent), each.is_taken) for each in diff.answered]
         past = alike(catalog, hashes(recipe), tried) if diff.sent else Alike()
-        document = _document(catalog, diff, estimated(catalog, source, diff, past), has_memory=size > 0)
+        estimates = estimated(catalog, source, diff, past)
+        source.check_unchanged()
+        document = _document(catalog, diff, estimates, has_memory=size > 0)
         yield diff, document | ({"sink_lost": SINK_LOST} if is_lost and size else {})
 
 
@@ -123,7 +125,7 @@ def plan(taken: TakenRun) -> Step:
     if not document["send"]:
         taken.move(CATALOG_RUN.publish)
         return Step("nothing is to be sent")
-    has_pilot = 0 < taken.catalog.pilot.rows < document["send"]
+    has_pilot = 0 < taken.catalog.pilot.rows < document["send"] - document.get("answered", 0)
     taken.move(CATALOG_RUN.go_ahead if has_pilot else CATALOG_RUN.send)
     return Step(f"{taken.catalog.pilot.rows:,} rows go ahead as the pilot" if has_pilot else "sending")
 
@@ -139,13 +141,32 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
             f"{reason['words']}: {reason['rows']:,} rows, about ${reason['usd']}" for reason in changed.values()
         )
         return f'{reasons_} (on_prompt_change = "new_only" or "all" decides it for good)'
-    send = document["send"] - sum(reasons.get(reason.name.lower(), {"rows": 0})["rows"] for reason in PAID)
+    free = sum(reasons.get(reason.name.lower(), {"rows": 0})["rows"] for reason in PAID)
+    free += sum(group.get("asked_before_at_least", 0) for group in reasons.values())
+    send = document["send"] - free
     share = send / max(document["rows"], 1)
+    limit = f"ask_above is {catalog.ask_above:.0%}"
     if known and send > _FEW and share > catalog.ask_above:
         lost = f"{document['sink_lost']}; " if "sink_lost" in document else ""
-        limit = f"ask_above is {catalog.ask_above:.0%}"
         return f"{lost}{share:.0%} of the rows would be sent, {limit}: about ${document['usd']}"
-    return None
+    gone = document["left"].get(Reason.GONE.name.lower(), {"rows": 0})["rows"]
+    return _why_ask_about_gone(catalog, gone, document["rows"] + gone, limit)
+
+
+_TAKEN_OUT: Final = {"mark": "marked", "delete": "deleted"}
+
+
+def _why_ask_about_gone(catalog: Catalog, gone: int, before: int, limit: str) -> str | None:
+    """A source that was cut off, or is half written, looks like one that many rows have left."""
+    sink = catalog.sink
+    if sink is None or sink.kind == "callback" or sink.gone not in _TAKEN_OUT:
+        return None
+    if gone <= _FEW or gone <= catalog.ask_above * before:
+        return None
+    return (
+        f"{gone:,} of {before:,} rows are gone from the source and would be {_TAKEN_OUT[sink.gone]} in the sink,"
+        f" {limit}: is the source whole?"
+    )
 
 
 def _keep(taken: TakenRun) -> None:

@@ -17,7 +17,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_producers import Item, Overnight, task
 from overnight_workers import process
 from overnight_workers.catalogs import memory, reviving, trying
-from overnight_workers.catalogs.diff import Reason
+from overnight_workers.catalogs.diff import PAID, Reason
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened, opened
 from overnight_workers.catalogs.recipe import hashes, recipe_of
@@ -71,11 +71,16 @@ def enqueue(taken: TakenRun, *, max_rows: int | None = None) -> dict[str, int]:
 
 
 def _choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | None) -> None:
-    """Make the table of what is to be enqueued: planned, and no item of this run yet."""
+    """Make the table of what is to be enqueued: planned, and no item of this run yet.
+
+    max_rows: of a pilot, which is about rows that will be paid: what was answered before says nothing new.
+    """
     limit = "" if max_rows is None else f"LIMIT {max_rows}"
+    among = "" if max_rows is None else f"AND state NOT IN ({', '.join(map(str, map(int, PAID)))})"
     connection.execute(f"""
         CREATE TABLE chosen AS SELECT {memory.HASH} AS n, state, input FROM planned
-        WHERE state < {Reason.LEFT} ORDER BY md5(high::VARCHAR || '/' || low::VARCHAR || '/{taken.run.number}') {limit}
+        WHERE state < {Reason.LEFT} {among}
+        ORDER BY md5(high::VARCHAR || '/' || low::VARCHAR || '/{taken.run.number}') {limit}
     """)
     connection.execute("CREATE TABLE turned_down (n UHUGEINT)")
     after = 0

@@ -19,7 +19,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
-from overnight_workers.catalogs.sources.sql import may_pass, options_of, url_of
+from overnight_workers.catalogs.sources.sql import WAIT_FOR_LOCKS, may_pass, options_of, url_of, why
 
 _AT_ONCE: Final = 1_000
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
@@ -88,12 +88,12 @@ class TableSink:
                     raise PermanentError(
                         f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}"
                     )
-                for setting in _SETTINGS.get(connection.dialect.name, ()):
+                name = connection.dialect.name
+                for setting in (*_STRICT.get(name, ()), *WAIT_FOR_LOCKS.get(name, ())):
                     connection.exec_driver_sql(setting)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            said = f"the sink's table {self.declared.table}: {why}"
+            said = f"the sink's table {self.declared.table}: {why(error)}"
             raise (TransientError(said) if may_pass(error) else PermanentError(said)) from error
         finally:
             engine.dispose()
@@ -211,17 +211,8 @@ class TableSink:
 
 
 _MYSQL: Final = ("mysql", "mariadb")
-_LOCKED_S: Final = 10
-"""How long a lock of somebody else's is waited for at once; then the run says so, and tries again."""
-_SETTINGS: Final = {"postgresql": (f"SET LOCAL lock_timeout = '{_LOCKED_S}s'",)} | dict.fromkeys(
-    _MYSQL,
-    (
-        # whatever the server is set to: what doesn't fit is an error, and never cut
-        "SET SESSION sql_mode = 'TRADITIONAL'",
-        f"SET SESSION lock_wait_timeout = {_LOCKED_S}",
-        f"SET SESSION innodb_lock_wait_timeout = {_LOCKED_S}",
-    ),
-)
+# whatever the server is set to: what doesn't fit is an error, and never cut
+_STRICT: Final = dict.fromkeys(_MYSQL, ("SET SESSION sql_mode = 'TRADITIONAL'",))
 _INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert} | dict.fromkeys(
     _MYSQL, mysql.insert
 )

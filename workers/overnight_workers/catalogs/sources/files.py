@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from overnight_models.errors import OvernightError
 from overnight_workers.catalogs.declaration import PACKED, DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
 
@@ -31,13 +32,15 @@ def place_of(declared: DeclaredSource, directory: Path) -> str:
 
 @contextmanager
 def opened(place: str) -> Iterator[IO[bytes]]:
-    """The bytes of a path or URL, unpacked by the end of its name. Raises BadSource when it can't be opened."""
+    """The bytes of a path or URL, unpacked by the end of its name. Raises BadSource when they can't be read."""
     import fsspec
 
     try:
         with fsspec.open(place, "rb", compression="infer") as file:
             yield file
-    except (OSError, ValueError, ImportError) as error:
+    except OvernightError:
+        raise
+    except Exception as error:  # each way of packing, and each place, has errors of its own
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadSource([f"{place} can't be read: {why}"]) from error
 

@@ -90,5 +90,5 @@ def _why(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it isn't UTF-8: declare its encoding"
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
+        return f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
     return str(error)

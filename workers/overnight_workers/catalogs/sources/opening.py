@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+from overnight_models.errors import TransientError
 from overnight_workers.catalogs.declaration import Catalog, DeclaredSource, Kind
+from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.scratch import scratch
+from overnight_workers.catalogs.sources import files
 from overnight_workers.catalogs.sources.source import Source, check_names
 
 
@@ -22,9 +26,59 @@ def open_source(catalog: Catalog, *, max_rows: int | None = None) -> AbstractCon
 
 @contextmanager
 def opened(declared: DeclaredSource, directory: Path, *, max_rows: int | None = None) -> Iterator[Source]:
-    """Open a declared source. directory: where its path begins from."""
+    """Open a declared source. directory: where its path begins from.
+
+    Raises TransientError for what can't be read of a file that somebody was writing meanwhile.
+    """
+    import duckdb
+
+    unchanged = _Unchanged(declared, directory)
     with scratch() as room:
-        yield _opened(declared, directory, room, max_rows).declared(declared.types)
+        try:
+            source = _opened(declared, directory, room, max_rows).declared(declared.types)
+            source.check_unchanged = unchanged.check
+            yield source
+        except (BadSource, duckdb.Error):
+            unchanged.wait_for_a_writer()
+            unchanged.check()
+            raise
+
+
+_QUIET_S: Final = 1.0
+"""A file that can't be read and was written so short a time ago is looked at once more."""
+
+
+class _Unchanged:
+    """Whether a local file is still the one that was opened; of what lies elsewhere a whole copy is read."""
+
+    def __init__(self, declared: DeclaredSource, directory: Path) -> None:
+        place = None if declared.path is None else files.place_of(declared, directory)
+        self._file = None if place is None or files.is_url(place) else Path(place)
+        self._opened = self._state()
+
+    def check(self) -> None:
+        """Raise TransientError when it was written, or another file was put in its place."""
+        if self._state() != self._opened:
+            raise TransientError(
+                f"the source {self._file} was changed while it was read, so it may not be whole:"
+                " it is read again (whoever writes it may write aside and rename)"
+            )
+
+    def wait_for_a_writer(self) -> None:
+        """Of a file that was written a moment ago, wait for the next word: it may be empty only between two of them."""
+        if self._file is None:
+            return
+        with suppress(OSError):  # there is none now
+            quiet_s = abs(time.time() - self._file.stat().st_mtime)
+            time.sleep(max(0.0, _QUIET_S - quiet_s))  # nothing tells when a writer goes on
+
+    def _state(self) -> tuple[int, ...] | None:
+        if self._file is None:
+            return None
+        with suppress(OSError):  # there is none now, which differs from any
+            stat = self._file.stat()
+            return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+        return ()
 
 
 def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str]) -> tuple[str, ...]:

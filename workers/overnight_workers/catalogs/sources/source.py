@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,8 @@ class Source:
         self._scan = scan
         self._scanned = [f"nullif({quoted(name)}, '')" for name in columns] if scanned is None else list(scanned)
         self._types: Mapping[str, str] = {}
+        self.check_unchanged: Callable[[], None] = lambda: None
+        """Raises TransientError when its file was written since it was opened: what was read may be half of it."""
 
     def declared(self, types: Mapping[str, str]) -> Source:
         """The same with columns that are declared to be more than text."""

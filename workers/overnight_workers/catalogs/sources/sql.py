@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 5_000
 """Rows that are fetched together."""
+LOCKED_S: Final = 10
+"""How long a lock of somebody else's is waited for at once; then the run says so, and tries again."""
+WAIT_FOR_LOCKS: Final = {"postgresql": (f"SET LOCAL lock_timeout = '{LOCKED_S}s'",)} | dict.fromkeys(
+    ("mysql", "mariadb"),
+    (f"SET SESSION lock_wait_timeout = {LOCKED_S}", f"SET SESSION innodb_lock_wait_timeout = {LOCKED_S}"),
+)
 _IN_UTC: Final = {
     "postgresql": "SET LOCAL TIME ZONE 'UTC'",
     "mysql": "SET time_zone = '+00:00'",
@@ -70,8 +76,7 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
-        original = getattr(error, "orig", None) or error
-        said = f"the query fails at {url.host or url.database}: {str(original).strip().partition(chr(10))[0]}"
+        said = f"the query fails at {url.host or url.database}: {why(error)}"
         raise (TransientError(said) if may_pass(error) else BadSource([said])) from error
 
 
@@ -90,6 +95,13 @@ def may_pass(error: SQLAlchemyError | ImportError) -> bool:
     return isinstance(error, OperationalError) and not any(words in said for words in _LASTS)
 
 
+def why(error: SQLAlchemyError | ImportError) -> str:
+    """What a database says, in a line; of a lock also what that means."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    is_locked = any(words in said.lower() for words in ("lock timeout", "lock wait timeout", "is locked"))
+    return f"{said} (another session holds a lock on it)" if is_locked else said
+
+
 def options_of(url: URL) -> dict[str, object]:
     """What an engine is made with: no prepared statements, which a pooler in transaction mode gives to another session.
 
@@ -105,7 +117,7 @@ def _executed(connection: Connection, query: str, backend: str) -> CursorResult[
     """The query's result, read by a server-side cursor in a transaction of its own, which writes nothing."""
     if backend == "postgresql":
         connection = connection.execution_options(postgresql_readonly=True)
-    if setting := _IN_UTC.get(backend):
+    for setting in (*((_IN_UTC[backend],) if backend in _IN_UTC else ()), *WAIT_FOR_LOCKS.get(backend, ())):
         connection.exec_driver_sql(setting)
     # as it is written: neither a colon nor a percent sign in it is a parameter
     result = connection.execution_options(yield_per=_AT_ONCE, no_parameters=True).exec_driver_sql(query)
