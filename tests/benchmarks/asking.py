@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from overnight_models.ledger import accept as accepting
-from overnight_models.ledger import answer, partitions, poll, prefixes, rescue, workspaces
+from overnight_models.ledger import answer, lock_room, partitions, poll, prefixes, rescue, workspaces
 from overnight_models.ledger.collect import caching, collect, outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database
@@ -35,8 +35,6 @@ _LEASE_S: Final = 60.0
 _CHUNK: Final = 2_000
 _BOUNDED_MS: Final = 2_000 * item_list.LOOKED_S
 """The time for which it is looked, and as much again for the last window."""
-_ALL_TIME_MS: Final = 50
-"""For a sum over all that was ever billed: it reads one row for whatever was recorded at once, up to 2,000 answers."""
 _KNOWN: Final = 20
 """Batches of a page of the API's list that are ours."""
 
@@ -57,7 +55,6 @@ def questions(database: Database) -> list[Asked]:
     return [
         *(Asked(name, _taken_back(database, ask)) for name, ask in _asked(ids)),
         *(Asked(name, _taken_back(database, ask), _BOUNDED_MS) for name, ask in pages_asked.by_windows()),
-        Asked("overnight costs --by day", _taken_back(database, _costs_by_day), _ALL_TIME_MS),
     ]
 
 
@@ -280,16 +277,15 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
     yield from pages_asked.by_an_index()
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
+    yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
+    yield "overnight costs --by tenant", lambda connection: costs.costs(connection, "tenant")
+    yield "overnight doctor: room for locks", lock_room.lock_room
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name=RUN)
     yield "overnight budget", budgets.budgets
     yield (
         "plan: what a lane's answers came to",
         lambda connection: history.answers(connection, "lane 2", max_items=5_000),
     )
-
-
-def _costs_by_day(connection: Connection) -> object:
-    return costs.costs(connection, "day")
 
 
 def _status(connection: Connection) -> object:

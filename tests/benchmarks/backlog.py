@@ -3,10 +3,10 @@
     python -m tests.benchmarks.backlog [--waiting 5000000] [--finished 10000000] [--json FILE] [--plans FILE]
 
 Two private databases are filled, which takes minutes and about a gigabyte a million items; then each thing that a tick,
-a stage or a person asks is asked of both, several times, and the fastest answers are compared, and the pages that
-Postgres read for them, from memory or disk: those are the same however busy the machine is, so a question whose time
-grew and whose pages didn't has met its neighbours, or a cache. Pages of Flower that look for what no index knows are
-bounded in time instead, and say how far they have looked; so are sums over all time.
+a stage or a person asks is asked of both, several times, and what is compared is the least that they took of a
+processor, ours and Postgres' own, and the pages that Postgres read for them, from memory or disk: both say something on
+a busy machine, too. What isn't more than twice as much by one of them is within the bar. Pages of Flower that look for
+what no index knows are bounded in time instead, and say how far they have looked.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class _Cost(NamedTuple):
     """What it took to answer once, at best."""
 
     ms: float
+    """Of a processor: of this process and of its session in Postgres."""
     read: int
     """Pages of 8 KB, those for its plan too."""
 
@@ -81,15 +82,17 @@ def _compare(small: Database, large: Database) -> Iterator[dict[str, Any]]:
         few, many = _least(small, question), _least(large, other)
         if other.most_ms is None:
             within = (many.ms <= max(BAR * few.ms, _NOISE_MS), many.read <= max(BAR * few.read, _NOISE_READ))
+            holds = any(within)
         else:
             within = (many.ms <= other.most_ms, True)
+            holds = all(within)
         yield {
             "name": question.name,
             "few_ms": round(few.ms, 2),
             "many_ms": round(many.ms, 2),
             "few_read": few.read,
             "many_read": many.read,
-            "holds": all(within),
+            "holds": holds,
             "over": ", ".join(word for word, is_within in zip(("time", "pages"), within, strict=True) if not is_within),
         }
 
@@ -101,10 +104,18 @@ def _least(database: Database, asked: Asked) -> _Cost:
 
 def _once(database: Database, asked: Asked) -> _Cost:
     read = _read_so_far(database)
-    began = time.perf_counter()
+    began = _busy_ms(database)
     asked.ask()
-    ms = (time.perf_counter() - began) * 1000
+    ms = _busy_ms(database) - began
     return _Cost(ms, _read_so_far(database) - read)
+
+
+def _busy_ms(database: Database) -> float:
+    """What this process and its session in Postgres have taken of a processor so far."""
+    with database.transaction() as connection:
+        session = fetch_only_value(connection, int, "SELECT pg_backend_pid()")
+    nanoseconds, *_ = Path(f"/proc/{session}/schedstat").read_text().split()
+    return int(nanoseconds) / 1e6 + time.process_time() * 1000
 
 
 def _read_so_far(database: Database) -> int:
@@ -134,7 +145,9 @@ def _sizes(database: Database) -> Mapping[str, int]:
 
 
 def _show(rows: list[dict[str, Any]], sizes: Mapping[str, int]) -> None:
-    table = Table("", "few, ms", "many, ms", "times", "few, pages", "many, pages", "times", f"over {BAR:g}")
+    table = Table(
+        "", "few, ms of a processor", "many, ms", "times", "few, pages", "many, pages", "times", f"over {BAR:g}"
+    )
     for row in rows:
         table.add_row(
             row["name"],

@@ -28,6 +28,8 @@ from overnight_models.ledger.operators import (
 from overnight_models.ledger.operators.batch_list import BatchFilter
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.problems import Which
+from overnight_models.ledger.operators.purge import group
+from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.money.prices import load
 from tests.benchmarks.filling import KEY, RARE, RUN
 
@@ -82,6 +84,12 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
         "preview: cancel a batch",
         lambda connection: canceling.prospect(connection, ItemFilter(batch_id=1), load(None)),
     )
+    # each item that waits there is read for its price: it takes as long as there are, and says so by being over
+    waits = ItemFilter(lane="lane 2", state="waiting")
+    yield "preview: drain a lane", lambda connection: canceling.prospect(connection, waits, load(None))
+    yield "preview: purge a run", lambda connection: group.prospect(connection, Purge(items=ItemFilter(run=RUN)))
+    of_queue = Replayed(state="dead", queue="queue 1")
+    yield "preview: replay what is dead of a queue", lambda connection: replay.count(connection, of_queue)
     yield "preview: replay what is dead", lambda connection: replay.count(connection, Replayed(state="dead"))
 
 

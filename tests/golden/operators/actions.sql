@@ -55,12 +55,6 @@ WHERE name = :name AND wish = :wish AND ended_at IS NULL;
 INSERT INTO action(name, actor, via, reason, wish, items, done, most_nano, ended_at) VALUES (:name, :actor,
     :via, :reason, :wish, :items, :items, :most_nano, now());
 
--- of_later_version: What of an action only a later version knows, which may be there already; None when all of it is known here.
--- id = 1
-SELECT name, wish, extract(epoch FROM now() - stepped_at)::float AS stood_s
-FROM action
-WHERE id = :id;
-
 -- standing_still: Actions that aren't over, and of which nobody took a step for so long: whoever began them may be dead.
 -- for_s = 1.0
 SELECT id

@@ -33,6 +33,7 @@ from overnight_models.ledger.operators import (
     item_views,
     known_names,
     lanes,
+    later_versions,
     overview,
     problems,
     pulse,
@@ -150,7 +151,7 @@ def ask_actions(connection: Connection) -> None:
     assert actions.begin(connection, "cancel", wish, by, items=1) == (number, True)
     assert actions.under_way(connection, "cancel", wish)
     assert actions.standing_still(connection, for_s=-1.0) == [number]
-    assert actions.of_later_version(connection, number) is None
+    assert later_versions.of_later_version(connection, number) is None
     assert actions.step(connection, number)
     number, _ = actions.begin(connection, "cancel", wish, by, items=1)
     assert actions.abort(connection, number, "ada")

@@ -23,7 +23,7 @@ from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, costs, plans, settle
-from overnight_models.ledger.operators import actions, failures, lanes
+from overnight_models.ledger.operators import actions, failures, lanes, later_versions
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.roads import kept
@@ -169,7 +169,7 @@ def _is_left_to_a_later_version(action_id: int) -> bool:
     Raises PermanentError when none of it has come for long.
     """
     with process.database().transaction() as connection:
-        later = actions.of_later_version(connection, action_id)
+        later = later_versions.of_later_version(connection, action_id)
     if later is None:
         return False
     why = f"{later.said} isn't known to this version: a later one began it"

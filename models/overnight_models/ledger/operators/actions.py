@@ -7,7 +7,7 @@ command goes on, and so does the sweep. Nothing of a request or an answer is kep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -18,13 +18,12 @@ from overnight_models.ledger.deliver import replay
 from overnight_models.ledger.operators import canceling, redoing
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.purge import steps
-from overnight_models.ledger.operators.purge.wanted import OWN_WORDS, Purge
+from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.rows import (
     execute,
     fetch_all,
     fetch_column,
     fetch_one,
-    fetch_only,
     fetch_only_value,
     fetch_value,
 )
@@ -195,49 +194,6 @@ _GROUPS: Final[Mapping[str, Callable[[Connection, _Under, Wish], _Done]]] = {
     "purge": _purge,
 }
 """What is done to one group."""
-
-
-def _words_of(kind: type) -> frozenset[str]:
-    return frozenset(field.name for field in fields(kind))
-
-
-_WORDS: Final = {
-    "redo": _words_of(ItemFilter),
-    "cancel": _words_of(ItemFilter),
-    "replay": _words_of(replay.Replayed),
-    "purge": _words_of(ItemFilter) | OWN_WORDS,
-}
-"""What a wish may say, by the action's name."""
-
-
-class Later(NamedTuple):
-    """What of an action this version doesn't know: whoever began it is of a later one."""
-
-    said: str
-    stood_s: float
-    """For so long nobody has taken a step of it."""
-
-
-class _Standing(NamedTuple):
-    """An action that nobody takes a step of."""
-
-    name: str
-    wish: str
-    stood_s: float
-
-
-def of_later_version(connection: Connection, action_id: int) -> Later | None:
-    """What of an action only a later version knows, which may be there already; None when all of it is known here."""
-    standing = fetch_only(
-        connection,
-        _Standing,
-        "SELECT name, wish, extract(epoch FROM now() - stepped_at)::float AS stood_s FROM action WHERE id = :id",
-        id=action_id,
-    )
-    if standing.name not in _WORDS:
-        return Later(f"{standing.name!r}", standing.stood_s)
-    unknown = sorted(orjson.loads(standing.wish).keys() - _WORDS[standing.name])
-    return Later(f"{standing.name} by {', '.join(unknown)}", standing.stood_s) if unknown else None
 
 
 def wish_of(wanted: ItemFilter) -> dict[str, object]:
