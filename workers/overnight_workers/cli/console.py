@@ -14,9 +14,10 @@ from rich.console import Console
 from overnight_models.errors import PermanentError
 from overnight_models.quantities import billed, money
 
-# into a file or a pipe nothing is cut to the width of a terminal that isn't there
-OUT: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-ERR: Final = Console(stderr=True, highlight=False)
+# into a file or a pipe nothing is cut to the width of a terminal that isn't there; texts between colons are no emoji
+# (findings/rich-makes-pictures-of-texts-between-colons.sh)
+OUT: Final = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
+ERR: Final = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(news: str) -> None:
