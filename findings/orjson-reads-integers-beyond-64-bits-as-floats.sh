@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: orjson.loads makes a float of an integer from 2^64 on, so that its digits are lost; Python's json, msgspec and rapidjson give the integer, and orjson.dumps refuses it.
 # Expected: the integer, or an error as dumps raises.
 # Source: orjson's README: Types, int: 64 bits; the JSON reader below it falls back to a double
-# Here: producers/overnight_producers/wire.py and the ledger hand answers on as bytes; orjson reads only what is ours
+# Here: models/overnight_models/exact_json.py: numbers of 19 digits and more are read by Python's json instead
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: with send_default_pii=False sentry-sdk hides the arguments of a Celery task as [Filtered], and sends the same values as local variables of the stack's frames.
 # Expected: what is filtered as an argument isn't in the event anywhere else.
 # Source: sentry_sdk/consts.py: include_local_variables is True; Sentry's documentation: Options, Data Management
-# Here: workers/overnight_workers/redaction.py and celery_worker/task_request.py: messages carry ids, and our errors hold no prompt
+# Here: workers/overnight_workers/celery_worker/task_request.py hides arguments of messages; Sentry isn't part of Overnight, and who adds it sets include_local_variables=False
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
