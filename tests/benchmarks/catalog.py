@@ -12,7 +12,7 @@ import csv
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -61,11 +61,11 @@ def main(
         }
         write_rows(directory, rows)
         for kind in ("csv", "parquet"):
-            _measured(context, _remember, directory, kind)
+            measured(context, remember, directory, kind)
             least: dict[str, tuple[float, float, float]] = {}
             for _ in range(times):
-                for what, deed in (("hash join", _join), ("diff and plan", _plan)):
-                    figures = _measured(context, deed, directory, kind)
+                for what, deed in (("hash join", _join), ("diff and plan", _unchanged)):
+                    figures = measured(context, deed, directory, kind)
                     least[what] = min(least.get(what, figures), figures)
             for what, (processor, clock, memory) in least.items():
                 share = processor / least["hash join"][0]
@@ -93,9 +93,7 @@ def write_rows(directory: Path, rows: int) -> None:
         (directory / f"{kind}.toml").write_text(_DECLARATION.format(kind=kind))
 
 
-def _measured(
-    context: Any, deed: Callable[[Path, str], None], directory: Path, kind: str
-) -> tuple[float, float, float]:
+def measured(context: Any, deed: Callable[[Path, str], None], directory: Path, kind: str) -> tuple[float, float, float]:
     """Seconds of processor and of the clock, and MB, in a process of its own."""
     reading, writing = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(deed, directory, kind, writing))
@@ -126,7 +124,7 @@ def _join(directory: Path, kind: str) -> None:
     assert connection.execute(_JOIN.format(now=scan, then=scan)).fetchall() == [(0,)]
 
 
-def _remember(directory: Path, kind: str) -> None:
+def remember(directory: Path, kind: str) -> None:
     """As if a run had sent every row."""
     from overnight_models.ledger.catalogs import memory as ledger
     from overnight_workers import process
@@ -151,14 +149,20 @@ def _remember(directory: Path, kind: str) -> None:
             ledger.replace_entries(connection, catalog_id, memory.parts(entries))
 
 
-def _plan(directory: Path, kind: str) -> None:
+def plan(directory: Path, kind: str) -> Mapping[str, Any]:
+    """The plan of a run that would begin now."""
     from overnight_workers.catalogs.reading import read_catalog
     from overnight_workers.catalogs.runs import planning
     from overnight_workers.catalogs.runs.taken import Wish
 
     diff, document = planning.made(read_catalog(directory / f"{kind}.toml"), Wish())
-    assert document["send"] == 0, document
     assert diff.rows
+    return document
+
+
+def _unchanged(directory: Path, kind: str) -> None:
+    document = plan(directory, kind)
+    assert document["send"] == 0, document
 
 
 if __name__ == "__main__":

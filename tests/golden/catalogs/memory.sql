@@ -25,6 +25,12 @@ WHERE name = :name;
 DELETE FROM catalog_planned
 WHERE run_id = :run_id;
 
+-- planned_size: Bytes of all entries that a run was planned with.
+-- run_id = 1
+SELECT coalesce(sum(octet_length(entries)), 0)::bigint
+FROM catalog_planned
+WHERE run_id = :run_id;
+
 -- recipe_number, 1 of 3: The number of a recipe; a new one where no run went by it yet.
 -- catalog_id = 1, columns = 'text', model = 'text', output = '\x00', params = '\x00', prompt = '\x00'
 INSERT INTO catalog_recipe(catalog_id, number, columns, prompt, output, model, params)
@@ -55,19 +61,9 @@ WHERE catalog_id = :catalog_id
 ORDER BY number;
 
 -- replace_entries: Write parts of the memory. A part without entries is deleted.
--- catalog_id = 1, entries = '{\x00}', parts = '{1}'
-WITH given AS (
-    SELECT *
-    FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[])) AS given(part, entries)
-), emptied AS (
-    DELETE FROM catalog_memory USING given
-    WHERE catalog_id = :catalog_id AND catalog_memory.part = given.part AND octet_length(given.entries) = 0
-)
-INSERT INTO catalog_memory(catalog_id, part, entries)
-SELECT :catalog_id, part, entries
-FROM given
-WHERE octet_length(entries) > 0
-ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries;
+-- catalog_id = 1, parts = '{1}'
+DELETE FROM catalog_memory
+WHERE catalog_id = :catalog_id AND part = ANY(:parts);
 
 -- size: Bytes of all entries of the memory.
 -- catalog_id = 1

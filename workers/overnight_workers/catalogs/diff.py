@@ -11,7 +11,7 @@ from overnight_models.ledger.catalogs.memory import KeptRecipe
 from overnight_models.ledger.catalogs.memory import Recipe as Hashes
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.faults import BadSource
-from overnight_workers.catalogs.memory import Came
+from overnight_workers.catalogs.memory import Came, Learned
 from overnight_workers.catalogs.rows import Row, Rows
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Wanted:
     run was stopped."""
     valid_by_now: Collection[tuple[bytes, bytes]] = ()
     """Rows whose answer was of no use, and is by now: the row's hash, and half the hash of what was sent."""
-    answered: Entries | None = None
+    answered: Learned | None = None
     """Rows that were asked without the memory's knowledge, with half the hash of what was sent: OK where a run takes
     what came, FAILED where it asks again."""
     is_lost: bool = False
@@ -123,7 +123,7 @@ class Diff:
     """How many rows for each."""
     connection: DuckDBPyConnection = field(repr=False)
     """In which rows are judged, while it is open."""
-    same_by_another_recipe: Entries = field(repr=False)
+    rendered_alike: int
     """Rows that render as before though the recipe changed; they aren't sent, and the memory takes the new number."""
     answered: Sequence[AskedBefore] = field(default=(), repr=False)
     """A thousand at most of those that were asked before as they are now."""
@@ -135,14 +135,23 @@ class Diff:
 
     def entries(self) -> Iterator[Entries]:
         """Those that are sent or gone, a group of the memory's parts after the other: the reason is their `state`."""
-        for parts in memory.GROUPS:
+        for parts in memory.groups((self.sent + self.reasons.get(Reason.GONE, 0)) * memory.ENTRY.itemsize):
             yield memory.made(
                 self.connection.execute(f"""
                     SELECT {memory.HALVES}, input, coalesce(sent, 0) AS sent, reason AS state FROM judged
-                    WHERE (reason < {Reason.LEFT} OR reason = {Reason.GONE})
-                      AND (n & 255::UHUGEINT)::UTINYINT BETWEEN {parts[0]} AND {parts[-1]}
+                    WHERE (reason < {Reason.LEFT} OR reason = {Reason.GONE}) AND {memory.is_in(parts)}
                 """).fetchnumpy()
             )
+
+    def same_by_another_recipe(self, parts: range) -> Entries:
+        """Those of some parts that render as before though the recipe changed."""
+        return memory.made(
+            self.connection.execute(f"""
+                SELECT {memory.HALVES}, alike.input, memory.sent, memory.run, memory.state FROM alike
+                JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = n
+                WHERE {memory.is_in(parts)}
+            """).fetchnumpy()
+        )
 
 
 def differences(
@@ -298,65 +307,65 @@ def _of_state(wanted: Wanted) -> str:
 
 def _rendered_alike(
     connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: Hashes, wanted: Wanted
-) -> Entries:
-    """Rows of an older prompt, or with a file that was touched, whose requests are the same all the same."""
+) -> int:
+    """Make a table of rows of an older prompt, or with a file that was touched, whose requests are as they were.
+
+    Returns how many they are.
+    """
     is_possible = bool(rows.recipe.file_columns) or any(
         (recipe.model, recipe.output, recipe.params) == (hashes.model, hashes.output, hashes.params)
         for recipe in others
     )
-    empty = memory.entries(b"")
     if not is_possible:
-        return empty
+        return 0
     # a file that was only touched is no change either
     looked_at = f"reason = {Reason.PROMPT}" + (f" OR reason = {Reason.ROW}" if rows.recipe.file_columns else "")
     (waiting,) = connection.execute(f"SELECT count(*) FROM judged WHERE {looked_at}").fetchall()[0]
     if not waiting:
-        return empty
-    alike = [
+        return 0
+    alike = (
         (row.number & memory.FULL, row.number >> 64, row.input)
         for row, sent in rows.rendered(connection, f"SELECT n, sent FROM judged WHERE {looked_at}")
         if sent == row.beside
-    ]
-    memory.register(connection, "alike_entries", memory.of_halves(alike))
+    )
+    memory.load(connection, "alike_entries", memory.of_halves(alike))
     connection.execute(f"CREATE OR REPLACE TABLE alike AS SELECT {memory.HASH} AS n, input FROM alike_entries")
     connection.execute(f"""
         UPDATE judged SET reason = {_of_state(wanted)} FROM alike
         JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = alike.n WHERE alike.n = judged.n
     """)
-    return memory.made(
-        connection.execute(f"""
-            SELECT {memory.HALVES}, alike.input, memory.sent, memory.run, memory.state FROM alike
-            JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = n
-        """).fetchnumpy()
-    )
+    ((same,),) = connection.execute("SELECT count(*) FROM alike").fetchall()
+    return int(same)
 
 
-def _note_answered(connection: DuckDBPyConnection, rows: Rows, answered: Entries) -> list[AskedBefore]:
+def _note_answered(connection: DuckDBPyConnection, rows: Rows, answered: Learned) -> list[AskedBefore]:
     """Rows that would be sent just as they were asked before have that for their reason, where that answer is taken.
 
     Returns some of those that were asked before, whatever came of it.
     """
     if not len(answered):
         return []
-    memory.register(connection, "answered_entries", answered)
+    memory.load(connection, "answered_entries", answered.pieces())
     connection.execute(f"""
         CREATE OR REPLACE TABLE answered AS
         SELECT n, answered.sent, bool_or(state = {Came.OK}) AS is_taken FROM judged
         JOIN (SELECT {memory.HASH} AS n, sent, state FROM answered_entries) answered USING (n)
         WHERE reason <= {max(OF_RECIPE)} GROUP BY ALL
     """)
-    found: list[tuple[int, int, int]] = []
     shown: list[tuple[Row, int]] = []
-    for row, sent in rows.rendered(connection, "SELECT n, sent FROM answered"):
-        if sent == row.beside:
-            found.append((row.number & memory.FULL, row.number >> 64, sent))
-            if len(shown) < _SHOWN_ANSWERED:
-                shown.append((row, sent))
-    memory.register(connection, "found_entries", memory.of_halves(found))  # what was sent stands as `input`
+
+    def rendered_alike() -> Iterator[tuple[int, int, int]]:
+        for row, sent in rows.rendered(connection, "SELECT n, sent FROM answered"):
+            if sent == row.beside:
+                if len(shown) < _SHOWN_ANSWERED:
+                    shown.append((row, sent))
+                yield row.number & memory.FULL, row.number >> 64, sent  # what was sent stands as `input`
+
+    memory.load(connection, "same_entries", memory.of_halves(rendered_alike()))
     connection.execute(f"""
         UPDATE judged SET reason = {Reason.ANSWERED} FROM answered
-        JOIN (SELECT {memory.HASH} AS hash, input AS sent FROM found_entries) found
-            ON found.hash = answered.n AND found.sent = answered.sent
+        JOIN (SELECT {memory.HASH} AS hash, input AS sent FROM same_entries) same
+            ON same.hash = answered.n AND same.sent = answered.sent
         WHERE answered.n = judged.n AND is_taken
     """)
     asked_again = set(connection.execute("SELECT n, sent FROM answered WHERE NOT is_taken").fetchall())

@@ -7,10 +7,13 @@ of it (1). MD5 and not a function of the engine, which may change with its versi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import chain
+from itertools import chain, islice
+from os import SEEK_END
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Final
+from weakref import finalize
 
 import numpy as np
 
@@ -33,6 +36,7 @@ ENTRY: Final = np.dtype(
 )
 """The key's MD5 is `high * 2**64 + low`, as DuckDB's md5_number has it."""
 assert ENTRY.itemsize == 39
+_CAME: Final = np.dtype([("low", "<u8"), ("high", "<u8"), ("sent", "<u8"), ("state", "u1")])
 
 FULL: Final = 18446744073709551615
 """Of 8 bytes, every bit."""
@@ -42,8 +46,9 @@ HALVES: Final = f"(n & {FULL}::UHUGEINT)::UBIGINT AS low, (n >> 64)::UBIGINT AS 
 """Of `n`, in SQL, for numpy, which has no integers of 16 bytes."""
 
 
-GROUPS: Final = tuple(range(first, first + 16) for first in range(0, 256, 16))
-"""The memory's parts, as they are in this process's memory: some at a time."""
+_PARTS: Final = 256
+_AT_ONCE: Final = 64_000
+"""Entries of a group, about."""
 ONE_PIECE: Final = 25_000_000
 """Bytes of entries, of 640,000 rows, that are read at once: so many need no groups."""
 _COPIED_AT_ONCE: Final = 2_000
@@ -66,6 +71,20 @@ class Came(IntEnum):
     """Its answer was of no use, and is by now: it is taken, and costs nothing."""
 
 
+def groups(size: int) -> list[range]:
+    """The memory's parts, as they are in this process's memory: so many at a time as have about 2.5 MB of entries.
+
+    size: of all entries, in bytes.
+    """
+    some = min(max(_PARTS * _AT_ONCE * ENTRY.itemsize // max(size, 1), 1), _PARTS)
+    return [range(first, min(first + some, _PARTS)) for first in range(0, _PARTS, some)]
+
+
+def is_in(parts: range) -> str:
+    """Whether a row's hash `n` is in some parts, one after the other, in SQL."""
+    return f"(n & {_PARTS - 1}::UHUGEINT)::UTINYINT BETWEEN {parts[0]} AND {parts[-1]}"
+
+
 def first_half(text: str) -> str:
     """The first 8 bytes of a text's MD5 as an integer, in SQL. text: an expression."""
     return f"(md5_number({text}) & {FULL}::UHUGEINT)::UBIGINT"
@@ -85,62 +104,68 @@ def made(columns: dict[str, NDArray[np.generic]]) -> Entries:
     return filled
 
 
-def with_valid(known: bytes, valid: Collection[tuple[bytes, bytes]]) -> bytes:
+def with_valid(known: bytes, valid: Collection[tuple[bytes, bytes]]) -> Entries:
     """The same entries, with what is known of answers that are valid by now.
 
     valid: of each, the row's hash and half the hash of what was sent.
     """
     if not valid:
-        return known
+        return entries(known)
     now = entries(known).copy()
     for place in np.flatnonzero(now["state"] == Came.USELESS):
         raw = now[place].tobytes()
         if (raw[:16], raw[24:32]) in valid:
             now["state"][place] = Came.VALID
-    return now.tobytes()
+    return now
 
 
 class Learned:
-    """What came of rows, gathered one by one: half a million take 13 MB."""
+    """What came of rows, gathered one by one: 25 bytes of each, on disk where there are many."""
 
     def __init__(self) -> None:
-        self._hashes, self._sent, self._states = bytearray(), bytearray(), bytearray()
+        self._file = SpooledTemporaryFile(_AT_ONCE * _CAME.itemsize)  # noqa: SIM115  # closed with this object
+        finalize(self, self._file.close)
 
     def add(self, entry: bytes, sent: bytes, state: Came) -> None:
         """One row. entry: its hash, of 16 bytes. sent: half the hash of what was sent; empty when nothing was."""
-        self._hashes += entry
-        self._sent += sent or _NOT_SENT
-        self._states.append(state)
+        self._file.write(entry + (sent or _NOT_SENT) + bytes((state,)))
 
-    @property
-    def entries(self) -> Entries:
-        """All of them."""
-        hashes = np.frombuffer(self._hashes, dtype="<u8").reshape(-1, 2)
-        sent, states = np.frombuffer(self._sent, dtype="<u8"), np.frombuffer(self._states, dtype=np.uint8)
-        return made({"low": hashes[:, 0], "high": hashes[:, 1], "sent": sent, "state": states})
+    def __len__(self) -> int:
+        """How many rows."""
+        return self._file.tell() // _CAME.itemsize
 
-
-def of_halves(given: Sequence[tuple[int, int, int]]) -> Entries:
-    """Entries from `low`, `high` and `input` of each."""
-    columns = np.array(given, dtype=np.uint64).reshape(-1, 3)
-    return made({"low": columns[:, 0], "high": columns[:, 1], "input": columns[:, 2]})
+    def pieces(self) -> Iterator[Entries]:
+        """All of them, some at a time."""
+        self._file.seek(0)
+        while raw := self._file.read(_AT_ONCE * _CAME.itemsize):
+            came = np.frombuffer(raw, dtype=_CAME)
+            yield made({name: came[name] for name in _CAME.names or ()})
+        self._file.seek(0, SEEK_END)
 
 
-def load(connection: DuckDBPyConnection, name: str, pieces: Iterable[bytes]) -> None:
+def of_halves(given: Iterable[tuple[int, int, int]]) -> Iterator[Entries]:
+    """Entries from `low`, `high` and `input` of each, some at a time."""
+    given = iter(given)
+    while some := list(islice(given, _COPIED_AT_ONCE)):
+        columns = np.array(some, dtype=np.uint64)
+        yield made({"low": columns[:, 0], "high": columns[:, 1], "input": columns[:, 2]})
+
+
+def load(connection: DuckDBPyConnection, name: str, pieces: Iterable[Entries]) -> None:
     """Make entries a table of DuckDB, which keeps what is too much on disk. One piece is in memory at a time.
 
     What is one piece alone is looked at where it lies, which is sooner.
     """
     pieces = iter(pieces)
-    first, second = next(pieces, b""), next(pieces, None)
+    first, second = next(pieces, entries(b"")), next(pieces, None)
     if second is None:
-        register(connection, name, entries(first))
+        register(connection, name, first)
         return
     columns = ", ".join(f"{column} {kind}" for column, kind in _KINDS.items())
     connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
     for piece in chain((first, second), pieces):
-        if piece:
-            register(connection, "piece", entries(piece))
+        if len(piece):
+            register(connection, "piece", piece)
             connection.execute(f"INSERT INTO {name} SELECT * FROM piece")
             connection.unregister("piece")
 

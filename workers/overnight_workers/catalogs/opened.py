@@ -20,8 +20,10 @@ from overnight_workers.configuration.reading import near
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY: Final = "160MB"
+MEMORY: Final = "112MB"
 """What DuckDB keeps in memory at most; what is more goes to a temporary directory."""
+WRITING: Final = "160MB"
+"""The same while a file of answers is written."""
 _THREADS: Final = 2
 _INTERRUPTED: Final = "Query interrupted"
 

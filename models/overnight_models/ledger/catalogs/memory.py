@@ -98,25 +98,30 @@ def size(connection: Connection, catalog_id: int) -> int:
 
 
 def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int, bytes]) -> None:
-    """Write parts of the memory. A part without entries is deleted."""
-    execute(
-        connection,
-        """
-        WITH given AS (
-            SELECT * FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[])) AS given (part, entries)
-        ),
-        emptied AS (
-            DELETE FROM catalog_memory USING given
-            WHERE catalog_id = :catalog_id AND catalog_memory.part = given.part AND octet_length(given.entries) = 0
+    """Write parts of the memory. A part without entries is deleted.
+
+    Row by row and in binary: an array of them as text takes seven times as much memory for a moment.
+    """
+    emptied = [part for part, given in parts.items() if not given]
+    if emptied:
+        execute(
+            connection,
+            "DELETE FROM catalog_memory WHERE catalog_id = :catalog_id AND part = ANY(:parts)",
+            catalog_id=catalog_id,
+            parts=emptied,
         )
-        INSERT INTO catalog_memory (catalog_id, part, entries)
-        SELECT :catalog_id, part, entries FROM given WHERE octet_length(entries) > 0
-        ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries
-        """,
-        catalog_id=catalog_id,
-        parts=list(parts),
-        entries=list(parts.values()),
-    )
+    with driver_connection(connection).cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO catalog_memory (catalog_id, part, entries) VALUES (%s, %s, %b)"
+            " ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries",
+            [(catalog_id, part, given) for part, given in parts.items() if given],
+        )
+
+
+def planned_size(connection: Connection, run_id: int) -> int:
+    """Bytes of all entries that a run was planned with."""
+    sql = "SELECT coalesce(sum(octet_length(entries)), 0)::bigint FROM catalog_planned WHERE run_id = :run_id"
+    return fetch_only_value(connection, int, sql, run_id=run_id)
 
 
 def planned(connection: Connection, run_id: int, parts: range = ALL) -> bytes:

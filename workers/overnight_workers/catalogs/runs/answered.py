@@ -6,7 +6,7 @@ A run takes such an answer for nothing where it would ask just the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from overnight_models.ledger.catalogs import answers, runs
 from overnight_models.ledger.catalogs.answers import Verdict
@@ -19,14 +19,11 @@ from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs.publishing import USELESS
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Wish
 
-if TYPE_CHECKING:
-    from overnight_workers.catalogs.memory import Entries
-
 _RUNS: Final = 100
 """So many runs back: whoever stops that many has no use for the answers of the first."""
 
 
-def asked_before(catalog: Catalog, valid: Collection[tuple[bytes, bytes]]) -> Entries:
+def asked_before(catalog: Catalog, valid: Collection[tuple[bytes, bytes]]) -> Learned:
     """Hashes of rows, and half the hash of what was sent: OK where a run takes what came, FAILED where it asks again.
 
     valid: those whose answer was of no use, and is by now.
@@ -43,7 +40,7 @@ def asked_before(catalog: Catalog, valid: Collection[tuple[bytes, bytes]]) -> En
             entry, _, sent = read_item_key(verdict.key)
             is_taken = verdict.ok is not False or verdict.problem in taken or (entry, sent) in valid
             learned.add(entry, sent, Came.OK if is_taken else Came.FAILED)
-    return learned.entries
+    return learned
 
 
 def _stopped(catalog: Catalog) -> list[str]:

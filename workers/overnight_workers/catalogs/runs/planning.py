@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection
@@ -29,9 +29,6 @@ from overnight_workers.catalogs.runs.capping import cap_of_a_run
 from overnight_workers.catalogs.runs.dollars import Dollars, Estimate, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
 from overnight_workers.catalogs.sinks import sink_of
-
-if TYPE_CHECKING:
-    from overnight_workers.catalogs.memory import Entries
 
 SINK_LOST: Final = "nothing is in its sink, so all rows go there, for nothing where their answers are still kept"
 _FEW: Final = 20
@@ -88,7 +85,7 @@ def _known(catalog_id: int, size: int) -> Iterator[bytes]:
 
     size: of all entries, in bytes.
     """
-    for parts in (ledger.ALL,) if size <= memory.ONE_PIECE else memory.GROUPS:
+    for parts in (ledger.ALL,) if size <= memory.ONE_PIECE else memory.groups(size):
         with process.database().transaction() as connection:
             entries = ledger.entries(connection, catalog_id, parts)
         yield entries
@@ -184,16 +181,16 @@ def _keep(taken: TakenRun) -> None:
             groups=_parts(diff, number, taken.run.number),
         )
         taken.must(kept)
-        same = diff.same_by_another_recipe.copy()
-        if len(same):
-            same["recipe"] = number
-            _take_over(connection, taken.run.catalog_id, same)
+        if diff.rendered_alike:
+            _take_over(connection, taken.run.catalog_id, diff, number)
 
 
-def _take_over(connection: Connection, catalog_id: int, same: Entries) -> None:
+def _take_over(connection: Connection, catalog_id: int, diff: Diff, recipe: int) -> None:
     """The memory gets the new recipe's number for rows that aren't sent anew."""
-    for parts in memory.GROUPS:
-        merged = memory.merged(ledger.entries(connection, catalog_id, parts), memory.of_parts(same, parts))
+    for parts in memory.groups(ledger.size(connection, catalog_id)):
+        same = diff.same_by_another_recipe(parts)
+        same["recipe"] = recipe
+        merged = memory.merged(ledger.entries(connection, catalog_id, parts), same)
         ledger.replace_entries(connection, catalog_id, merged)
 
 

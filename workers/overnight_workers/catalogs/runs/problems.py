@@ -17,14 +17,15 @@ from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.wire.answer import whole_text
 from overnight_workers import on_disk, process
 from overnight_workers.catalogs import trying
-from overnight_workers.catalogs.cells import one_file
+from overnight_workers.catalogs.cells import literal
 from overnight_workers.catalogs.declaration import Catalog
-from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.opened import WRITING, duck
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report.document import Cause
 from overnight_workers.catalogs.runs.causes import PLAIN, Plain
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks import Answered
+from overnight_workers.catalogs.sinks.ranges import Lines, Rows
 
 EXAMPLES: Final = 3
 _SHOWN: Final = 600
@@ -71,24 +72,26 @@ def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]
     table, html = (catalog.directory / f"{catalog.name}.problems.{end}" for end in ("parquet", "html"))
     with scratch() as directory:
         lines = directory / "problems.jsonl"
-        groups = _gather(lines, number, left)
+        groups, longest = _gather(lines, number, left)
         if not groups:
             table.unlink(missing_ok=True)
             html.unlink(missing_ok=True)
             return []
-        on_disk.put(table, lambda aside: _write_table(lines, aside))
-        _read_prompts(groups)
         total = sum(group.rows for group in groups)
+        on_disk.put(table, lambda aside: _write_table(Lines(lines, total, longest), aside))
+        _read_prompts(groups)
         page.write(html, "problems", run=run_name, total=total, groups=groups, table=table.name)
     return [Cause(group.cause, group.said, group.rows, group.examples) for group in groups]
 
 
-def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
+def _gather(lines: Path, number: int, left: Iterator[Answered]) -> tuple[list[Group], int]:
+    """Write the lines. Returns the groups, and the bytes of the longest line."""
     groups: dict[tuple[str, str], Group] = {}
+    longest = 0
     with lines.open("wb") as file:
         for answered in left:
             row = _row(answered, number)
-            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            longest = max(longest, file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)))
             said = _VALUES.sub("…", str(row["detail"]))
             group = groups.setdefault((str(row["cause"]), said), Group(str(row["cause"]), said))
             group.rows += 1
@@ -98,7 +101,7 @@ def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
                 name = ", ".join(answered.key) + (f" ({answered.variant})" if answered.variant else "")
                 group.examples.append({"key": name, "detail": str(row["detail"]), "answer": shown})
                 group.items.append(answered.item_id)
-    return sorted(groups.values(), key=lambda group: -group.rows)
+    return sorted(groups.values(), key=lambda group: -group.rows), longest
 
 
 def _read_prompts(groups: list[Group]) -> None:
@@ -127,10 +130,11 @@ def _row(answered: Answered, number: int) -> dict[str, object]:
     }
 
 
-def _write_table(lines: Path, table: Path) -> None:
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
-    with duck() as connection:
-        connection.execute(
-            f"COPY (SELECT * FROM read_json({one_file(lines)}, format = 'newline_delimited', columns = {{{columns}}})"
-            f" ORDER BY cause, key) TO '{table.as_posix().replace(chr(39), chr(39) * 2)}' (FORMAT parquet)"
-        )
+def _write_table(lines: Lines, table: Path) -> None:
+    none = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items())
+    with duck(in_order=True, memory=WRITING) as connection:
+        connection.execute("SET threads = 1")  # each of them has buffers of its own
+        rows = Rows(connection, f"SELECT {none} WHERE false", lines, ("cause", "key"), _COLUMNS)
+        in_order = rows.in_order("SELECT * FROM came")
+        form = f"FORMAT parquet, ROW_GROUP_SIZE {rows.of_row_group}"
+        connection.execute(f"COPY ({in_order}) TO {literal(str(table))} ({form})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -34,6 +35,8 @@ from overnight_workers.catalogs.sinks import Answered, Publication, Reply, sink_
 from overnight_workers.telemetry import logs
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from overnight_workers.catalogs.memory import Entries
 
 USELESS: Final = (Problem.INVALID_OUTPUT, Problem.CUT_OFF, Problem.TOO_LONG)
@@ -82,19 +85,28 @@ def publish(taken: TakenRun) -> Step:
     counts |= {"gone": len(gone), "changed_meanwhile": max(missed, 0), "published": True}
     move = CATALOG_RUN.finish if is_whole else CATALOG_RUN.fall_short
     reason = None if is_whole else _short_of(may_do_better, max(missed, 0), counts)
-    changed = _entries(taken, learned)
-    reach("before the memory is written")
+    with came_back(taken, learned) as changed:
+        reach("before the memory is written")
 
-    def remember(connection: Connection) -> None:
-        for parts in memory.GROUPS:
-            if "sink_lost" in taken.plan:  # nothing is in it but what this run has written
-                ledger.replace_entries(connection, taken.run.catalog_id, dict.fromkeys(parts, b""))
-            known = ledger.entries(connection, taken.run.catalog_id, parts)
-            merged = memory.merged(known, memory.of_parts(changed, parts), memory.of_parts(gone, parts))
-            ledger.replace_entries(connection, taken.run.catalog_id, merged)
-        ledger.forget_planned(connection, taken.run.id)
+        def write_memory(connection: Connection) -> None:
+            remember(connection, taken, changed, gone)
 
-    return ending.end(taken, move, reason=reason, counts=counts, causes=causes, within=remember)
+        return ending.end(taken, move, reason=reason, counts=counts, causes=causes, within=write_memory)
+
+
+def remember(connection: Connection, taken: TakenRun, changed: DuckDBPyConnection, gone: Entries) -> None:
+    """Write the memory, some parts at a time. changed: has the table `changed` of what came back."""
+    catalog_id = taken.run.catalog_id
+    sizes = ledger.size(connection, catalog_id), ledger.planned_size(connection, taken.run.id)
+    for parts in memory.groups(max(sizes)):
+        if "sink_lost" in taken.plan:  # nothing is in it but what this run has written
+            ledger.replace_entries(connection, catalog_id, dict.fromkeys(parts, b""))
+        some = memory.made(
+            changed.execute(f"SELECT * EXCLUDE (n) FROM changed WHERE {memory.is_in(parts)}").fetchnumpy()
+        )
+        known = ledger.entries(connection, catalog_id, parts)
+        ledger.replace_entries(connection, catalog_id, memory.merged(known, some, memory.of_parts(gone, parts)))
+    ledger.forget_planned(connection, taken.run.id)
 
 
 def _short_of(may_do_better: int, missed: int, counts: dict[str, object]) -> str:
@@ -165,8 +177,7 @@ def _reply(row: Answer) -> Reply:
 
 
 def _gone(taken: TakenRun) -> Entries:
-    pieces = map(memory.entries, planned(taken))
-    gone: Entries = np.concatenate([piece[piece["state"] == Reason.GONE] for piece in pieces])
+    gone: Entries = np.concatenate([piece[piece["state"] == Reason.GONE] for piece in planned(taken)])
     return gone
 
 
@@ -188,14 +199,16 @@ def _learn(taken: TakenRun, learned: Learned) -> None:
             learned.add(row.entry, b"", Came.UNSENT)
 
 
-def _entries(taken: TakenRun, learned: Learned) -> Entries:
-    """The planned entries of rows that came back, with what came of them."""
+@contextmanager
+def came_back(taken: TakenRun, learned: Learned) -> Iterator[DuckDBPyConnection]:
+    """The planned entries of rows that came back, with what came of them: a table `changed`, while it is open."""
     with duck() as joining:
         memory.load(joining, "planned", planned(taken))
-        memory.register(joining, "came_back", learned.entries)
-        return memory.made(
-            joining.execute("""
-                SELECT low, high, planned.input, came_back.sent, planned.recipe, planned.run, came_back.state
-                FROM came_back JOIN planned USING (low, high)
-            """).fetchnumpy()
-        )
+        memory.load(joining, "came_back", learned.pieces())
+        joining.execute(f"""
+            CREATE TABLE changed AS
+            SELECT {memory.HASH} AS n, low, high, planned.* EXCLUDE (low, high, sent, state),
+                   came_back.sent, came_back.state
+            FROM came_back JOIN planned USING (low, high)
+        """)
+        yield joining

@@ -61,7 +61,7 @@ def enqueue(taken: TakenRun, *, max_rows: int | None = None) -> dict[str, int]:
     reviving.revive(taken.catalog)
     with opened(taken.catalog, recipe, taken.wish.where) as source:
         memory.load(source.connection, "planned", planned(taken))
-        _choose(source.connection, taken, max_rows)
+        choose(source.connection, taken, max_rows)
         sender = _Sender(taken, source)
         sender.send(f"state <> {Reason.FAILED}", "deliver")
         if sender.send(f"state = {Reason.FAILED}", "redo"):
@@ -70,17 +70,17 @@ def enqueue(taken: TakenRun, *, max_rows: int | None = None) -> dict[str, int]:
         return {"looked_at": sender.looked_at, "unsent": sender.unsent}
 
 
-def _choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | None) -> None:
+def choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | None) -> None:
     """Make the table of what is to be enqueued: planned, and no item of this run yet.
 
     max_rows: of a pilot, which is about rows that will be paid: what was answered before says nothing new.
     """
-    limit = "" if max_rows is None else f"LIMIT {max_rows}"
-    among = "" if max_rows is None else f"AND state NOT IN ({', '.join(map(str, map(int, PAID)))})"
+    some = ""
+    if max_rows is not None:
+        by_chance = f"md5(high::VARCHAR || '/' || low::VARCHAR || '/{taken.run.number}')"
+        some = f"AND state NOT IN ({', '.join(map(str, map(int, PAID)))}) ORDER BY {by_chance} LIMIT {max_rows}"
     connection.execute(f"""
-        CREATE TABLE chosen AS SELECT {memory.HASH} AS n, state, input FROM planned
-        WHERE state < {Reason.LEFT} {among}
-        ORDER BY md5(high::VARCHAR || '/' || low::VARCHAR || '/{taken.run.number}') {limit}
+        CREATE TABLE chosen AS SELECT {memory.HASH} AS n, state, input FROM planned WHERE state < {Reason.LEFT} {some}
     """)
     connection.execute("CREATE TABLE turned_down (n UHUGEINT)")
     after = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -17,6 +17,9 @@ from overnight_models.states import Move
 from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Catalog
+
+if TYPE_CHECKING:
+    from overnight_workers.catalogs.memory import Entries
 
 
 class Taken(TransientError):
@@ -105,12 +108,14 @@ class TakenRun:
             raise Taken(f"run {self.run.name} is in other hands by now")
 
 
-def planned(taken: TakenRun) -> Iterator[bytes]:
+def planned(taken: TakenRun) -> Iterator[Entries]:
     """The entries that a run was planned with, some parts at a time."""
-    for parts in memory.GROUPS:
+    with process.database().transaction() as connection:
+        size = memory_ledger.planned_size(connection, taken.run.id)
+    for parts in memory.groups(size):
         with process.database().transaction() as connection:
             entries = memory_ledger.planned(connection, taken.run.id, parts)
-        yield entries
+        yield memory.entries(entries)
 
 
 AT_ONCE: Final = 20_000

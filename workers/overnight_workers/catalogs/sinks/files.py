@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs import memory
-from overnight_workers.catalogs.cells import literal, one_file, quoted
-from overnight_workers.catalogs.opened import MEMORY, duck
+from overnight_workers.catalogs.cells import literal, quoted
+from overnight_workers.catalogs.opened import WRITING, duck
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
+from overnight_workers.catalogs.sinks.ranges import BETTER, Lines, Rows
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
 from overnight_workers.on_disk import sync
 
@@ -31,34 +32,10 @@ _WRITTEN: Final = {
     ".jsonl": "FORMAT json",
     ".csv": "FORMAT csv, HEADER true",
 }
-_BETTER: Final = "may_do_better"
-_MEMORIES: Final = (MEMORY, "1GB", "4GB")
+_MEMORIES: Final = (WRITING, "1GB", "4GB")
 """What DuckDB may have; the next where it can't do with that."""
-_GROUP_BYTES: Final = 16 << 20
-"""Of text in a row group of Parquet, about: DuckDB has a whole one in memory."""
-_GROUP_ROWS: Final = (2_048, 122_880)
-"""The fewest and the most of a row group."""
-_SHORTEST_BUFFER: Final = 1 << 20
-"""Bytes. DuckDB reads JSON by twice the longest object, for each of its threads: 32 MB, unless it is told a length."""
 _NO_ROOM: Final = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 """What a disk says that has no room now."""
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """A run's answers as lines of JSON."""
-
-    file: Path
-    rows: int
-    longest: int
-    """Bytes of the longest."""
-
-    @property
-    def of_row_group(self) -> int:
-        """Rows like these that a row group of Parquet may have."""
-        fewest, most = _GROUP_ROWS
-        mean = self.file.stat().st_size // max(self.rows, 1)
-        return min(max(_GROUP_BYTES // max(mean, 1), fewest), most)
 
 
 @dataclass(frozen=True)
@@ -89,7 +66,7 @@ class FileSink:
             if lines.rows or publication.gone:
                 self._put(lines, publication.gone)
 
-    def _put(self, lines: _Lines, gone: set[bytes]) -> None:
+    def _put(self, lines: Lines, gone: set[bytes]) -> None:
         """What is paid isn't lost for want of memory: DuckDB sorts rows of long texts in memory only."""
         import duckdb
 
@@ -100,13 +77,13 @@ class FileSink:
                 return
         self._put_within(most, lines, gone)
 
-    def _put_within(self, limit: str, lines: _Lines, gone: set[bytes]) -> None:
-        with duck(memory=limit) as connection, self._alone():
+    def _put_within(self, limit: str, lines: Lines, gone: set[bytes]) -> None:
+        types = self.columns.types
+        with duck(in_order=True, memory=limit) as connection, self._alone():
             connection.execute("SET threads = 1")  # each of them has buffers of its own
-            self._read_lines(connection, lines)
             self._note_gone(connection, gone)
-            self._read_old(connection)
-            self._replace(connection, lines.of_row_group)
+            rows = Rows(connection, self._old(connection), lines, self.columns.identifying, types | {BETTER: "BOOLEAN"})
+            self._replace(rows.in_order(self._merged()), connection, rows.of_row_group)
 
     def is_lost(self) -> bool:
         """Whether there is no such file, or nothing in it."""
@@ -139,28 +116,14 @@ class FileSink:
                 raise TransientError(f"the sink {self.path} can't be written: {full}") from error
             raise PermanentError(f"the sink {self.path} can't be written: {why}") from error
 
-    def _write_lines(self, publication: Publication, file: Path) -> _Lines:
+    def _write_lines(self, publication: Publication, file: Path) -> Lines:
         rows = longest = 0
         with file.open("wb") as lines:
             for answered in publication.rows:
-                row = self.columns.row(answered, publication.number) | {_BETTER: answered.may_do_better}
+                row = self.columns.row(answered, publication.number) | {BETTER: answered.may_do_better}
                 longest = max(longest, lines.write(line(row)))
                 rows += 1
-        return _Lines(file, rows, longest)
-
-    def _read_lines(self, connection: DuckDBPyConnection, lines: _Lines) -> None:
-        """The lines as a table, which DuckDB keeps on disk where memory has no room."""
-        if not lines.rows:
-            columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.types.items())
-            connection.execute(f"CREATE TABLE came ({columns}, {_BETTER} BOOLEAN)")
-            return
-        given = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in self.columns.types.items())
-        connection.execute(f"""
-            CREATE TABLE came AS SELECT * FROM read_json(
-                {one_file(lines.file)}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
-                maximum_object_size = {max(lines.longest, _SHORTEST_BUFFER)}
-            )
-        """)
+        return Lines(file, rows, longest)
 
     def _there(self, connection: DuckDBPyConnection) -> tuple[str, list[str]] | None:
         """The old file as a FROM clause, and its columns; None where there is none. Raises PermanentError."""
@@ -182,39 +145,40 @@ class FileSink:
             )
         return source, there
 
-    def _read_old(self, connection: DuckDBPyConnection) -> None:
-        """What stands in the file, with today's columns first; columns of earlier outputs stay."""
+    def _old(self, connection: DuckDBPyConnection) -> str:
+        """What stands in the file, with today's columns first; columns of earlier outputs stay. A query."""
         today = self.columns.types
         old = self._there(connection)
         if old is None:
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
-            connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
-            return
+            return f"SELECT {empty} WHERE false"
         source, there = old
-        connection.execute(f"CREATE VIEW old AS SELECT {as_of_today(there, today)} FROM {source}")
+        return f"SELECT {as_of_today(there, today)} FROM {source}"
 
     def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:
         connection.execute("CREATE TABLE gone (n UHUGEINT)")
         memory.insert(connection, "gone", list(gone))
 
-    def _replace(self, connection: DuckDBPyConnection, of_row_group: int) -> None:
+    def _merged(self) -> str:
+        """Old rows that stay and new ones that come, as a query of the tables `old` and `came`."""
         keys = ", ".join(quoted(name) for name in self.columns.identifying)
         same = " AND ".join(f"came.{quoted(name)} = old.{quoted(name)}" for name in self.columns.identifying)
-        stays = f"NOT EXISTS (SELECT 1 FROM came WHERE {same} AND NOT {_BETTER} AND came.{RUN} >= old.{RUN})"
-        comes = f"NOT EXISTS (SELECT 1 FROM old WHERE {same} AND ({_BETTER} OR old.{RUN} > came.{RUN}))"
+        stays = f"NOT EXISTS (SELECT 1 FROM came WHERE {same} AND NOT {BETTER} AND came.{RUN} >= old.{RUN})"
+        comes = f"NOT EXISTS (SELECT 1 FROM old WHERE {same} AND ({BETTER} OR old.{RUN} > came.{RUN}))"
         is_gone = f"md5_number(concat_ws(chr(31), {keys})) IN (SELECT n FROM gone)"
         old = f"SELECT * FROM old WHERE {stays}"
         if self.gone == "delete":
             old += f" AND NOT ({is_gone})"
         if self.gone == "mark":
             old = f"SELECT * REPLACE ({quoted(GONE)} IS TRUE OR {is_gone} AS {quoted(GONE)}) FROM ({old})"
+        return f"SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({BETTER}) FROM came WHERE {comes})"
+
+    def _replace(self, rows: str, connection: DuckDBPyConnection, of_row_group: int) -> None:
         target = self.path.resolve()  # a link stays one
         aside = target.with_name(f".{target.name}.aside")  # one that a killed process left is written over
+        written = _WRITTEN[self.path.suffix].format(rows=of_row_group)
         try:
-            connection.execute(
-                f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
-                f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix].format(rows=of_row_group)})"
-            )
+            connection.execute(f"COPY ({rows}) TO {literal(str(aside))} ({written})")
             if target.exists():
                 shutil.copymode(target, aside)  # whoever could read the file still can
             sync(aside)
