@@ -2,7 +2,7 @@
 set -euo pipefail
 # Behaviour: a short file in cp1252 with a few accents is cp1250 by charset-normalizer: Crème becomes Crčme, Peña becomes Peńa, naïve becomes naďve.
 # Expected: cp1252, by far the more frequent of the two; both read the bytes, and only one gives words.
-# Source: charset_normalizer/api.py: candidates are tried in the order of their names, and of equal ones the first wins
+# Source: charset_normalizer/constant.py: IANA_SUPPORTED is sorted by name, cp1250 before cp1252; api.py tries them in that order
 # Here: workers/overnight_workers/catalogs/sources/dialect.py: _is_western decides for cp1252 before charset-normalizer is asked
 
 folder=$(mktemp -d)
