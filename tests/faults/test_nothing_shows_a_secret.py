@@ -54,6 +54,15 @@ keys = "env:PLANTED_ENCRYPTION_KEYS"
 [webhooks.shop]
 url = "https://127.0.0.1:1/hook"
 secrets = ["env:PLANTED_WEBHOOK_SECRET"]
+[alarms]
+command = ["sh", "-c", "cat >> {home}/alarms.log"]
+[links]
+url = "https://links.example"
+secrets = "env:PLANTED_LINK_SECRET"
+[relays.shop]
+database_url = "postgresql://{user}:{inbox}@127.0.0.1:1/shop"
+[relays.other]
+database_url = "env:PLANTED_RELAY_URL"
 [timing]
 poll_every = "300ms"
 sweep_every = "300ms"
@@ -72,6 +81,8 @@ PREFIXES = routes.PREFIX_KEY.format("")
 KEYS = {
     "PLANTED_ENCRYPTION_KEYS": in_base64("encryption"),
     "PLANTED_WEBHOOK_SECRET": f"whsec_{in_base64('webhook')}",
+    "PLANTED_LINK_SECRET": f"whsec_{in_base64('link')}",
+    "PLANTED_RELAY_URL": f"postgresql://me:{in_url('relay')}@127.0.0.1:1/other",
     "PLANTED_KEY": f"sk-sandbox-default-{MARK}-key",
     "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
 }
@@ -159,11 +170,12 @@ def planted(
     with running(home / "sandbox", "--turnaround", "500ms") as api:
         (home / "overnight.toml").write_text(
             TOML.format(
-                **{of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")},
+                **{of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch", "inbox")},
                 user=USER,
                 port=server.port,
                 watcher=watcher.port,
                 api=api.url,
+                home=home,
             )
         )
         redis_url = f"redis://{USER}:{in_url('redis')}@127.0.0.1:{server.port}/1"
@@ -297,7 +309,7 @@ def fail(planted: Planted, database_url: str) -> None:
 
 def test_the_logs_of_every_process(planted: Planted) -> None:
     logs = {path.name: path.read_text() for path in planted.home.rglob("*.log")}
-    assert {"worker.log", "beat.log", "flower.log", "sandbox.log"} <= set(logs)
+    assert {"worker.log", "beat.log", "flower.log", "sandbox.log", "alarms.log"} <= set(logs)
     assert_shows_none(logs)
 
 
@@ -330,7 +342,7 @@ def test_flowers_pages_and_metrics(planted: Planted) -> None:
     assert failed
     assert workers
     begin = [
-        *("/now", "/items", "/deliveries", "/money", "/runs", "/lanes", "/actions"),
+        *("/now", "/items", "/problems", "/deliveries", "/money", "/runs", "/lanes", "/actions"),
         *("/batches", "/tasks", "/workers", "/broker", "/metrics", "/api/batches", "/api/tasks", "/api/queues/length"),
         *(f"/worker/{quote(name)}" for name in workers),
         *(f"/task/{task}" for task in [*failed, *tasks][:20]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typer.models import CommandInfo
+
 from overnight_workers.cli import app as command_line
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, list[list[str]]] = {
     "demo": [["--rows", "0"]],
     "up": [["--data-dir", "/dev/null/nowhere"]],
     "migrate": [["--wait", "0"]],
@@ -39,14 +41,48 @@ ARGUMENTS = {
     "retry": [["--all", "--dry-run"]],
     "schema": [["accept"], ["none"]],
     "relay": [["none"], []],
-    "links": [["--certificate", "none.pem"], []],
+    "links": [["--certificate", "none.pem"], ["--port", "99999"]],
     "purge": [["--all", "--dry-run"], ["--all", "--dry-run", "--json"], ["--tenant", "none"], []],
     "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
     "replay": [[], ["--json"], ["--delivered", "--all"]],
+    "catalog new": [["none.csv"]],
+    "catalog schema": [["none.toml"], []],
+    "catalog show": [[], ["none"]],
+    "catalog try": [["none.toml"]],
+    "encryption": [[], ["--json"]],
+    "encryption new": [["--nothing"]],
+    "encryption rotate": [["--dry-run"], ["--lane", "none"]],
+    "inbox sql": [["--grant", "shop"]],
+    "inbox alembic": [[]],
+    "inbox django": [[]],
+    "inbox aside": [["none"], ["shop"], ["other", "--json"]],
+    "inbox retry": [["none"], ["shop"]],
+    "inbox drop": [["none"], ["other"]],
+    "runs": [[], ["--json"]],
+    "runs show": [["none"], ["none", "--json"]],
+    "runs approve": [["none"]],
+    "runs stop": [["none"]],
+    "schedules": [[], ["--json"]],
+    "schedules keep": [["none.toml"]],
+    "schedules pause": [["none"]],
+    "schedules resume": [["none"]],
+    "schedules skip": [["none"]],
+    "schedules forget": [["none"]],
+    "webhooks": [[], ["--json"]],
+    "webhooks test": [["shop"], ["none"]],
+    "webhooks resume": [["shop"], ["none"]],
 }
 
 
 def commands() -> list[list[str]]:
-    known = {command.name or command.callback.__name__ for command in command_line.registered_commands}  # type: ignore[union-attr]
-    assert known == set(ARGUMENTS), "each command is tried here"
-    return [[name, *words] for name, many in ARGUMENTS.items() for words in (["--help"], *many)]
+    known = {_name_of(command) for command in command_line.registered_commands}
+    for group in command_line.registered_groups:
+        commands_of_group = group.typer_instance.registered_commands if group.typer_instance else []
+        known |= {f"{group.name} {_name_of(command)}" for command in commands_of_group}
+    without = {group.name for group in command_line.registered_groups}
+    assert known == set(ARGUMENTS) - without, "each command is tried here"
+    return [[*name.split(), *words] for name, tries in ARGUMENTS.items() for words in (["--help"], *tries)]
+
+
+def _name_of(command: CommandInfo) -> str:
+    return command.name or command.callback.__name__  # type: ignore[union-attr]
