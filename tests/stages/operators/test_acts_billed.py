@@ -84,6 +84,10 @@ def test_what_is_tried_again_is_what_was_counted_and_costs_no_more_than_was_said
         r"(\d+) items: their last tries were billed \$([\d.]+); another costs \$([\d.]+) at the most",
     )
     assert acting.done("name=redo&problem=any") == int(items) == 3
+    (kept,) = service.ledger.fetch_all("SELECT id FROM action")
+    assert f"3 that there were when it began, ${most} at the most" in text_of(
+        acting.flower.page(f"/actions/{kept['id']}")
+    )
     service.finish()
     assert sorted(service.ledger.states("item")) == ["redone"] * 3 + ["succeeded"] * 4
     assert 0 < acting.billed() - before <= Decimal(most)

@@ -12,6 +12,7 @@ from overnight_models.ledger.operators.item_views import ItemView
 from overnight_models.ledger.operators.overview import BatchView
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, ITEM, SUBMISSION
+from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import words
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.snapshot import Snapshot
@@ -66,6 +67,11 @@ def delta(earlier: datetime | None, later: datetime | None) -> str:
 def money(nano: int | None, *, unknown: str = DASH) -> str:
     """Money; what isn't known is said."""
     return unknown if nano is None else words.dollars(nano)
+
+
+def exact(nano: int) -> str:
+    """Money to the nano-dollar: what was said before an act, and what is kept of it, are the same digits."""
+    return f"${dollars(nano)}"
 
 
 def trouble(item: ItemView) -> str:
