@@ -43,3 +43,7 @@ def test_small_amounts_keep_two_digits_that_count() -> None:
     assert [short_usd(amount) for amount in ("0", "1234.567", "0.00897945", "0.25", "0.000042")] == [
         "$0.00", "$1,234.57", "$0.0090", "$0.25", "$0.000042",
     ]  # fmt: skip
+
+
+def test_what_is_saved_has_its_sign_before_the_dollar() -> None:
+    assert [short_usd(amount) for amount in (-0.000044, "-1234.5", "-0.25")] == ["-$0.000044", "-$1,234.50", "-$0.25"]

@@ -78,10 +78,11 @@ def plots_of(document: Mapping[str, Any]) -> list[plots.Plot]:
 def short_usd(amount: str | float | Decimal) -> str:
     """Dollars for a person: cents, or two digits that count where it is less."""
     value = Decimal(str(amount))
-    if abs(value) >= 1 or not value:
-        return f"${value.quantize(_CENT):,}"
-    places = max(2, 1 - value.adjusted())
-    return f"${round(value, places):f}"
+    sign, size = "-" if value < 0 else "", abs(value)
+    if size >= 1 or not size:
+        return f"{sign}${size.quantize(_CENT):,}"
+    places = max(2, 1 - size.adjusted())
+    return f"{sign}${round(size, places):f}"
 
 
 def _whole(value: float) -> str:
