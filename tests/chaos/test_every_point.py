@@ -248,15 +248,15 @@ def assert_marked(events: Sequence[str], points: int) -> None:
 
 def assert_called(points: Sequence[str], calls: Counter[str]) -> None:
     """Every call is announced, and its end is told before the next one's beginning."""
-    whats = [re.sub(r"^.*:\d+ ", "", point) for point in points]
-    announced = Counter(whats)
+    moments = [re.sub(r"^.*:\d+ ", "", point) for point in points]
+    announced = Counter(moments)
     assert announced["before create"] == calls.pop("batches.create", 0)
     # several messages are under way at once: each is announced, in no order
     assert announced["before message"] == calls.pop("messages", 0)
     assert announced["before calling the API"] == calls.total(), f"{calls}: {points}"
-    reads = [what for what in whats if what.endswith("calling the API")]
+    reads = [moment for moment in moments if moment.endswith("calling the API")]
     assert reads == ["before calling the API", "after calling the API"] * (len(reads) // 2)
-    creates = [what for what in whats if what.endswith(("create", "last bytes"))]
+    creates = [moment for moment in moments if moment.endswith(("create", "last bytes"))]
     whole = ["before create", "before last bytes", "after last bytes", "after create"]
     assert creates == whole * (len(creates) // 4)
 

@@ -302,7 +302,7 @@ class Installed(Processes):
             submissions = self.rows("SELECT * FROM submission WHERE state <> 'done' ORDER BY id")
             return (
                 f"items {self.states(order)}, deliveries {self.deliveries(order)}, batches {self.batches(order)},"
-                f" submissions {submissions}, {self.told.read_text()[-3000:]}"
+                f" submissions {submissions}, {self.output.read_text()[-3000:]}"
             )
         except (OvernightError, psycopg.Error) as error:
             return str(error)

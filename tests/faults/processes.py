@@ -38,7 +38,7 @@ class Processes:
         self, home: Path, *, up: Sequence[str], turnaround: str, environment: Mapping[str, str], flower: bool = False
     ) -> None:
         self.data_dir = home / "data"
-        self.told = home / "up.out"
+        self.output = home / "up.out"
         self._command = up
         self._options = ["--turnaround", turnaround, "--flower" if flower else "--no-flower"]
         self._more = dict(environment)
@@ -59,15 +59,17 @@ class Processes:
             copy_migrated_cluster(self.data_dir / "postgres")
         up = [*self._command, "--data-dir", str(self.data_dir), *self._options]
         self._up = self._start(up)
-        wait_until(lambda: b"ready after" in self.told.read_bytes() or not self.is_up, 180, what=self.told.read_text)
-        assert self.is_up, self.told.read_text()
+        wait_until(
+            lambda: b"ready after" in self.output.read_bytes() or not self.is_up, 180, what=self.output.read_text
+        )
+        assert self.is_up, self.output.read_text()
 
     def _start(self, argv: Sequence[str]) -> Program | subprocess.Popen[bytes]:
         """In a test it is forked; a benchmark measures it as a person starts it."""
         if "PYTEST_CURRENT_TEST" in os.environ and argv[: len(OVERNIGHT)] == OVERNIGHT:
-            self.told.unlink(missing_ok=True)
-            return Program(["overnight", *argv[len(OVERNIGHT) :]], self.told, environment=self.environment)
-        with self.told.open("wb") as out:
+            self.output.unlink(missing_ok=True)
+            return Program(["overnight", *argv[len(OVERNIGHT) :]], self.output, environment=self.environment)
+        with self.output.open("wb") as out:
             return subprocess.Popen(argv, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
 
     @property

@@ -100,15 +100,15 @@ def test_an_installation_survives_a_full_disk_and_goes_on_when_there_is_room(tmp
         try:
             overnight.start()
             filler = fill(disk)
-            wait_until(lambda: "can't write" in overnight.told.read_text(), 30, what=overnight.told.read_text)
+            wait_until(lambda: "can't write" in overnight.output.read_text(), 30, what=overnight.output.read_text)
             overnight.kill("submit")
-            wait_until(lambda: "submit died" in overnight.told.read_text(), 30, what=overnight.told.read_text)
+            wait_until(lambda: "submit died" in overnight.output.read_text(), 30, what=overnight.output.read_text)
             filler.unlink()
-            wait_until(lambda: "has room again" in overnight.told.read_text(), 30, what=overnight.told.read_text)
+            wait_until(lambda: "has room again" in overnight.output.read_text(), 30, what=overnight.output.read_text)
             order = overnight.order(20)
             overnight.finish(order, 150)
             overnight.assert_books_are_right(order)
             assert overnight.is_up
-            assert "Traceback" not in overnight.told.read_text()
+            assert "Traceback" not in overnight.output.read_text()
         finally:
             overnight.close()

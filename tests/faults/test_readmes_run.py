@@ -107,7 +107,7 @@ def test_the_product_of_the_first_page(overnight: Installed, tmp_path: Path) -> 
     (tmp_path / "shop.py").write_text(shop)
     env = environment(overnight) | {"PYTHONUNBUFFERED": "1"}
     product = overnight.data_dir / "product.env"
-    assert f"for your product: . {product}" in overnight.told.read_text()
+    assert f"for your product: . {product}" in overnight.output.read_text()
     assert product.read_text() == f"export OVERNIGHT_REDIS_URL={shlex.quote(env['OVERNIGHT_REDIS_URL'])}\n"
     assert product.stat().st_mode & 0o777 == 0o600
     call = "import shop; shop.describe('A1', 'A red kettle.')"
@@ -139,14 +139,14 @@ def test_a_service_in_node_enqueues_takes_its_callbacks_and_acknowledges_from_th
     words = ["node", str(NODE / "shop.mjs"), "callbacks", "A1", "B2"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    first, *told = map(json.loads, done.stdout.splitlines())
+    first, *callbacks = map(json.loads, done.stdout.splitlines())
     assert first["verdict"] == {"accepted": 2, "known": 0, "rejected": []}
-    assert {line["sku"] for line in told} == {"A1", "B2"}
-    for line in told:
+    assert {line["sku"] for line in callbacks} == {"A1", "B2"}
+    for line in callbacks:
         assert line["task"] == "shop.save"
         assert errors("outcome", line["outcome"]) == []
         assert line["outcome"]["ok"]
-    assert {line["outcome"]["item_id"] for line in told} == set(first["receipts"])
+    assert {line["outcome"]["item_id"] for line in callbacks} == set(first["receipts"])
     awaited = "SELECT count(*) FROM every_delivery WHERE state <> 'delivered'"
     with redis.Redis.from_url(env["OVERNIGHT_REDIS_URL"]) as client:
         wait_until(lambda: overnight.number(awaited) == 0, what=lambda: client.lrange(ACKS_KEY, 0, -1))

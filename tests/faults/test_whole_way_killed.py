@@ -76,7 +76,7 @@ def test_told_to_stop_in_the_middle_of_everything_it_stops_in_seconds_and_goes_o
     wait_until(lambda: overnight.batches(order), what=lambda: overnight.picture(order))
     told_at = time.monotonic()
     overnight.stop()
-    took_s, printed = time.monotonic() - told_at, overnight.told.read_text()
+    took_s, printed = time.monotonic() - told_at, overnight.output.read_text()
     overnight.start()
     overnight.finish(order, 120)
     overnight.assert_books_are_right(order)
