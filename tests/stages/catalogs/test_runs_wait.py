@@ -202,7 +202,7 @@ def test_a_run_that_waits_or_asks_for_long_is_an_alarm_until_it_goes_on(catalog:
     assert alarms_of_runs() == [], "somebody may be reading its plan"
     waits_for(61)
     (said,) = alarms_of_runs()
-    assert said.startswith("Run shop-2 asks and has no answer for 1 h: prompt changed: 2 rows, about $")
+    assert said.startswith("Run shop-2 asks and has no answer for 1 h 1 min: prompt changed: 2 rows, about $")
 
 
 def waits_for(minutes: int) -> None:
