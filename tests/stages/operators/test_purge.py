@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +13,14 @@ from typer.testing import CliRunner
 
 from overnight_models import routes
 from overnight_models.ledger.answer import Asked, locate
+from overnight_models.ledger.operators import actions
 from overnight_models.ledger.retention import bodies
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.message import Line, write_items
 from overnight_producers.wire import envelope
 from overnight_workers import process
 from overnight_workers.cli import app
+from overnight_workers.operators import acting
 from overnight_workers.stages import api_deletions
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.collect.collect import collect
@@ -365,3 +368,21 @@ def test_rows_of_a_catalog_go_when_their_run_is_over_and_their_memory_with_the_k
     assert (kept["rows"], kept["problems"]) == (7, [{"cause": "c", "said": "", "examples": []}])
     assert bytes(service.ledger.fetch_one("SELECT entries FROM catalog_memory")["entries"]) == other + bytes(23)
     assert record()["removed"]["catalog rows"] == 1
+
+
+def test_what_it_says_is_its_own_also_where_somebody_else_acts_meanwhile(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.accept(theirs("a"))
+    service.finish()
+    real = acting.finish
+
+    def finish(action_id: int, seen: Callable[[int], None]) -> actions.Step:
+        step = real(action_id, seen)
+        with process.database().transaction() as connection:
+            actions.note(connection, "pause", {"lane": "default"}, actions.By("somebody else"), items=7)
+        return step
+
+    monkeypatch.setattr(acting, "finish", finish)
+    said = read_command(app, "purge", "--tenant", "acme", "--yes")
+    assert "1 item is purged: 1 requests" in said

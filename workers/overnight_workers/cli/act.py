@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import typer
 
@@ -25,7 +25,17 @@ def by(reason: str | None) -> By:
     return By(user(), reason=reason)
 
 
-def act(preview: Preview, *, question: str, reason: str | None, yes: bool, dry_run: bool, as_json: bool) -> Step | None:
+class Acted(NamedTuple):
+    """What a command did."""
+
+    action_id: int
+    done: int
+    """Items."""
+
+
+def act(
+    preview: Preview, *, question: str, reason: str | None, yes: bool, dry_run: bool, as_json: bool
+) -> Acted | None:
     """Say what would be done, ask, and do it. None when nothing was done.
 
     Killed in the middle, the workers' sweep goes on with it, and so does the same command. Ctrl-C aborts it.
@@ -37,7 +47,7 @@ def act(preview: Preview, *, question: str, reason: str | None, yes: bool, dry_r
     if not as_json:
         console.OUT.print(preview.text, markup=False)
     wanted = yes or (not as_json and not dry_run and preview.items > 0 and console.ask(question))
-    step = _do(preview, reason) if wanted and not dry_run and preview.items else None
+    begun, step = _do(preview, reason) if wanted and not dry_run and preview.items else (None, None)
     if as_json:
         done = {_DONE[preview.name]: 0 if step is None else step.done}
         console.as_json(done | preview.document | _standing(step))
@@ -45,7 +55,7 @@ def act(preview: Preview, *, question: str, reason: str | None, yes: bool, dry_r
         console.fail(f"aborted by somebody after {several(step.done, 'item')} (`overnight actions`)")
     if step is not None and (step.is_aborted or not step.is_over):
         raise typer.Exit(1)
-    return step
+    return None if begun is None or step is None else Acted(begun, step.done)
 
 
 def _standing(step: Step | None) -> dict[str, object]:
@@ -55,8 +65,8 @@ def _standing(step: Step | None) -> dict[str, object]:
     return {"aborted": True} if step.is_aborted else {"goes_on": True}
 
 
-def _do(preview: Preview, reason: str | None) -> Step:
-    """Do it. Where something is away that it needs, it is said that the workers go on with it."""
+def _do(preview: Preview, reason: str | None) -> tuple[int, Step]:
+    """Do it: the action's id, and how far it is. Where something is away that it needs, it is said that the workers go on with it."""
     from overnight_models.ledger.bodies.encryption import NoKey
     from overnight_models.ledger.operators import actions
     from overnight_models.ledger.operators.actions import Step
@@ -66,13 +76,13 @@ def _do(preview: Preview, reason: str | None) -> Step:
     begun = acting.begin(preview, by(reason))
     try:
         with console.progress(preview.name, preview.items) as seen:
-            return acting.finish(begun.id, seen)
+            return begun.id, acting.finish(begun.id, seen)
     except (NoKey, TransientError) as error:
         console.fail(
             f"{error}. Action {begun.id} isn't over: the workers go on with it as soon as they can, and so does the"
             f" same command. `overnight actions` says how far it is, `overnight abort {begun.id}` ends it"
         )
-        return Step(_done_so_far(begun.id), is_over=False, is_aborted=False)
+        return begun.id, Step(_done_so_far(begun.id), is_over=False, is_aborted=False)
     except KeyboardInterrupt:
         with database().transaction() as connection:
             aborted = actions.abort(connection, begun.id, user())

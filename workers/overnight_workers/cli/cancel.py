@@ -51,6 +51,6 @@ def cancel(
         prefix=prefix,
     )
     preview = acting.preview_cancel(item_options.narrowed(wanted, everything, "everything that is unfinished"))
-    step = act(preview, question="take them back?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
-    if step is not None and not as_json:
-        console.OUT.print(f"{several(step.done, 'item is', 'items are')} taken back", markup=False)
+    acted = act(preview, question="take them back?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
+    if acted is not None and not as_json:
+        console.OUT.print(f"{several(acted.done, 'item is', 'items are')} taken back", markup=False)

@@ -48,19 +48,19 @@ def purge(
 
     words = {"tenant": tenant, "key": key, "lane": lane, "run": run, "older": before}
     wanted = purging.chosen(
-        {word: said for word, said in words.items() if said is not None},
+        {word: value for word, value in words.items() if value is not None},
         spoken_as=lambda word: "--before" if word == "older" else f"--{word}",
     )
     options = "--tenant, --key, --lane, --run, --before"
     item_options.require_one_of(wanted.is_everything, everything, "everything", options)
     preview = purging.preview_purge(purging.of(wanted, cancel=cancel, keys=keys, shared_batches=shared_batches))
-    step = act(preview, question="remove it for good?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
-    if step is not None and not as_json:
+    acted = act(preview, question="remove it for good?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
+    if acted is not None and not as_json:
         with database().transaction() as connection:
-            newest = actions.actions(connection, limit=1)
-        said = ", ".join(f"{n:,} {kind}" for kind, n in counts(newest[0]).items()) if newest else ""
-        purged = several(step.done, "item is", "items are")
-        console.OUT.print(f"{purged} purged{said and f': {said}'}", markup=False)
+            action = actions.action(connection, acted.action_id)
+        removed = "" if action is None else ", ".join(f"{n:,} {kind}" for kind, n in counts(action).items())
+        purged = several(acted.done, "item is", "items are")
+        console.OUT.print(f"{purged} purged{removed and f': {removed}'}", markup=False)
     # an inbox that nobody could look into may hold something, too
     if preview.document["kept"] or preview.document["inboxes"]:
         raise typer.Exit(1)

@@ -50,6 +50,6 @@ def redo(
         prefix=prefix,
     )
     preview = acting.preview_redo(item_options.narrowed(wanted, everything, "everything that ever failed"))
-    step = act(preview, question="try them again?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
-    if step is not None and not as_json:
-        console.OUT.print(f"{several(step.done, 'item waits', 'items wait')} to be tried again", markup=False)
+    acted = act(preview, question="try them again?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
+    if acted is not None and not as_json:
+        console.OUT.print(f"{several(acted.done, 'item waits', 'items wait')} to be tried again", markup=False)

@@ -46,9 +46,9 @@ def replay(
     elif everything:
         raise PermanentError("--all belongs to --delivered: the dead ones are all taken, unless an option narrows it")
     preview = acting.preview_replay(wanted)
-    step = act(preview, question="", reason=reason, yes=True, dry_run=dry_run, as_json=as_json)
+    acted = act(preview, question="", reason=reason, yes=True, dry_run=dry_run, as_json=as_json)
     if not as_json and not dry_run:
-        done = 0 if step is None else step.done
+        done = 0 if acted is None else acted.done
         outcomes = "outcome that was delivered is", "outcomes that were delivered are"
         deliveries = "dead delivery is", "dead deliveries are"
         console.OUT.print(f"{several(done, *(outcomes if delivered else deliveries))} due again", markup=False)
