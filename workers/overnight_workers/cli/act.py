@@ -66,7 +66,10 @@ def _standing(step: Step | None) -> dict[str, object]:
 
 
 def _do(preview: Preview, reason: str | None) -> tuple[int, Step]:
-    """Do it: the action's id, and how far it is. Where something is away that it needs, it is said that the workers go on with it."""
+    """Do it: the action's id, and how far it is.
+
+    Where something is away that it needs, it is said that the workers go on with it.
+    """
     from overnight_models.ledger.bodies.encryption import NoKey
     from overnight_models.ledger.operators import actions
     from overnight_models.ledger.operators.actions import Step
