@@ -14,6 +14,6 @@ armed: Callable[[str], None] | None = None
 
 
 def reach(point: str) -> None:
-    """Here this process may die. what: what was just done or is about to be, such as "before commit"."""
+    """Here this process may die. point: what was just done or is about to be, such as "before commit"."""
     if armed is not None:
         armed(point)

@@ -1,5 +1,16 @@
 -- What ledger/relays/inbox.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- all_aside: How much was put aside: that many messages are taken on again, or given up, where no row is named.
+SELECT count(*) AS messages, coalesce(sum(item_count), 0)::bigint AS items, (
+    SELECT error
+    FROM "overnight_inbox"
+    WHERE error IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS why
+FROM "overnight_inbox"
+WHERE error IS NOT NULL;
+
 -- aside: The first messages that were put aside, a hundred at most.
 -- most = 1
 SELECT id, message_id, lane, run, item_count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -105,6 +106,34 @@ def test_after_ctrl_c_the_workers_go_on_to_the_end_by_themselves(catalog: Enrich
     assert (step, exit_code) == ("before enqueuing", 130), said
     done = work(catalog, find("shop-1"))
     assert (done.state, catalog.sent, len(catalog.published())) == ("complete", 6, 6)
+
+
+def _asked(environment: dict[str, str], directory: str, said_to: str) -> None:
+    """`overnight enrich` at a terminal where nobody types anything."""
+    reading, _ = os.pipe()
+    sys.stdin = os.fdopen(reading)
+    out = Path(said_to)
+    _become(["overnight", "enrich", f"{directory}/shop.toml"], environment, Path(directory), out, out)
+
+
+def test_ctrl_c_at_the_question_detaches_from_a_run_that_still_asks(catalog: Enriched) -> None:
+    catalog.write(shop(3))
+    assert catalog.run().state == "complete"
+    catalog.declare(prompt="Praise {{ name }} of {{ maker }}")
+    out = catalog.directory / "asked.out"
+    out.touch()
+    at_a_terminal = dict(os.environ) | {"FORCE_COLOR": "1"}
+    with forked():
+        process = processes.Process(target=_asked, args=(at_a_terminal, str(catalog.directory), str(out)))
+        process.start()
+    wait_until(lambda: "Send it?" in out.read_text(), 60)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    wait_until(lambda: process.exitcode is not None, 60)
+    said = " ".join(out.read_text().split())
+    assert process.exitcode == 130, said
+    assert "detached: shop-2 sends nothing before `overnight runs approve shop-2`" in said
+    assert (find("shop-2").state, catalog.sent) == ("asking", 3)
 
 
 def test_ctrl_c_in_a_query_of_duckdb_is_one_as_anywhere_else() -> None:

@@ -28,6 +28,7 @@ def ask_relays(connection: Connection) -> None:
     look = inbox.look(connection, table)
     assert (look.waiting, look.oldest_s, look.aside, look.aside_why) == (0, None, 1, "no lane")
     assert [aside.error for aside in inbox.aside(connection, table)] == ["no lane"]
+    assert inbox.all_aside(connection, table) == (1, 1, "no lane")
     assert inbox.aside_messages(connection, table, [0]) == []
     messages = inbox.aside_messages(connection, table, [])
     accept.forget(connection, messages)

@@ -290,19 +290,20 @@ def test_on_its_page_what_was_put_aside_is_counted_first_and_taken_on_again_by_n
 ) -> None:
     act, said = known_act("retry_put_aside"), {"relay": "shop"}
     assert act.propose(said).is_possible is False
-    for key in "ab":
-        with psycopg.connect(shop) as connection:
+    sent = [f"{number:03}" for number in range(101)]  # more than `inbox aside` shows
+    with psycopg.connect(shop) as connection:
+        for key in sent:
             overnight.enqueue(params(), lane="new", key=key, session=connection)
     relay.turn()
     proposal = act.propose(said)
-    assert "2 messages were put aside, with 2 items; the last: 1 rejected" in proposal.text
+    assert "101 messages were put aside, with 101 items; the last: 1 rejected" in proposal.text
     service.configure(lanes={"new": {}})
-    assert act.perform(said, By("ann", via="flower", reason="mended")).text == "2 messages are taken on again"
+    assert act.perform(said, By("ann", via="flower", reason="mended")).text == "101 messages are taken on again"
     relay.turn()
-    assert (left(shop), keys(service)) == ([], ["a", "b"])
+    assert (left(shop), keys(service)) == ([], sent)
     row = service.ledger.fetch_one("SELECT name, actor, reason, wish FROM action")
     assert (row["name"], row["actor"], row["reason"]) == ("retry put aside", "ann", "mended")
-    assert json.loads(row["wish"]) == {"relay": "shop", "messages": 2}
+    assert json.loads(row["wish"]) == {"relay": "shop", "messages": 101}
 
 
 def test_a_product_database_that_is_away_is_named_and_not_taken_for_the_ledger(

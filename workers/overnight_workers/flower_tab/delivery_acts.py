@@ -30,18 +30,17 @@ def _retry_put_aside(said: Said) -> Proposal:
     name = said.get("relay", "")
     relay = put_aside.known_relay(name)
     try:
-        messages = put_aside.messages(relay)
+        aside = put_aside.all_of(relay)
     except OvernightError as error:
         raise PermanentError(
             f"the database of relay {name} can't be read from here: {everybody(str(error))}. Where the relay runs,"
             f" `overnight inbox retry {name}` does it"
         ) from error
-    if not messages:
+    if not aside.messages:
         return Proposal(f"Take on again what relay {name} put aside", "it put nothing aside", "", is_possible=False)
-    items = sum(message.item_count for message in messages)
-    number = several(len(messages), "message was", "messages were")
+    number = several(aside.messages, "message was", "messages were")
     text = (
-        f"{number} put aside, with {several(items, 'item')}; the last: {everybody(messages[-1].error)}."
+        f"{number} put aside, with {several(aside.items, 'item')}; the last: {everybody(aside.why)}."
         "\nMend first what they say. What is in the ledger of them stays as it is; the others are accepted as if they"
         " came now.\nWhat they cost isn't known before they are accepted; budgets hold them as they hold all others."
     )

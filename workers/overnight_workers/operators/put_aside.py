@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import actions
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.relays import inbox
-from overnight_models.ledger.relays.inbox import Aside
+from overnight_models.ledger.relays.inbox import AllAside
 from overnight_models.wire.inbox import InboxTable
 from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.process import database
@@ -39,10 +39,10 @@ def opened(relay: RelaySettings) -> Iterator[tuple[Connection, InboxTable]]:
         of_product.close()
 
 
-def messages(relay: RelaySettings) -> Sequence[Aside]:
-    """The first messages that were put aside, a hundred at most."""
+def all_of(relay: RelaySettings) -> AllAside:
+    """How much a relay has put aside."""
     with opened(relay) as (connection, table):
-        return inbox.aside(connection, table)
+        return inbox.all_aside(connection, table)
 
 
 def retry(name: str, ids: Collection[int], by: By) -> int:

@@ -47,9 +47,9 @@ _NEW: Final = Lane()
 _HOUSEKEEPING_EVERY_S: Final = 60.0
 _FREED_AT_ONCE: Final = 2000
 _STANDS_STILL_S: Final = 5.0
+"""An action that nobody took a step of for so long is the sweep's."""
 _UPGRADE_S: Final = 3600.0
 """Within that time workers of the version before are replaced."""
-"""An action that nobody took a step of for so long is the sweep's."""
 _ACTIONS_FOR_S: Final = 5.0
 """How long one sweep goes on with actions; the rest is for the next one."""
 _GROUPS: Final = 50

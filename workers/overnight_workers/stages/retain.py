@@ -15,7 +15,7 @@ from overnight_workers.telemetry import logs
 _FOR_S: Final = 3.0
 """How long one sweep drops; the rest is for the next one. A step may take longer, where it has much to read."""
 _SMALL_AT_ONCE: Final = 1000
-_WHAT: Final = ("deliveries", "bodies", "outcomes", "keys", "money")
+_LAYERS: Final = ("deliveries", "bodies", "outcomes", "keys", "money")
 
 log = logs.get(__name__)
 
@@ -23,7 +23,7 @@ log = logs.get(__name__)
 def keeps() -> Keeps:
     """How long each lane's things are kept, by its number; without lanes that keep everything."""
     named = {
-        name: Keep(**{layer: getattr(lane, f"keep_{layer}") for layer in _WHAT})
+        name: Keep(**{layer: getattr(lane, f"keep_{layer}") for layer in _LAYERS})
         for name, lane in settings().lanes.items()
     }
     return {process.names().lane(name): keep for name, keep in named.items() if keep != Keep()}

@@ -189,6 +189,28 @@ def aside(connection: Connection, table: InboxTable) -> list[Aside]:
     )
 
 
+class AllAside(NamedTuple):
+    """All that was put aside of a table."""
+
+    messages: int
+    items: int
+    why: str | None
+    """Of the last message; None: nothing was put aside."""
+
+
+def all_aside(connection: Connection, table: InboxTable) -> AllAside:
+    """How much was put aside: that many messages are taken on again, or given up, where no row is named."""
+    return fetch_only(
+        connection,
+        AllAside,
+        f"""
+        SELECT count(*) AS messages, coalesce(sum(item_count), 0)::bigint AS items,
+               (SELECT error FROM {table.quoted} WHERE error IS NOT NULL ORDER BY id DESC LIMIT 1) AS why
+        FROM {table.quoted} WHERE error IS NOT NULL
+        """,
+    )
+
+
 def aside_messages(connection: Connection, table: InboxTable, ids: Collection[int]) -> list[UUID]:
     """The messages that were put aside, of these ids; of all, where none is said."""
     rows = fetch_all(

@@ -25,7 +25,7 @@ from overnight_workers.catalogs.report.document import Cause
 from overnight_workers.catalogs.runs.causes import PLAIN, Plain
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks import Answered
-from overnight_workers.catalogs.sinks.ranges import Lines, Rows
+from overnight_workers.catalogs.sinks.ranges import Lines, OrderedRows
 
 EXAMPLES: Final = 3
 _SHOWN: Final = 600
@@ -134,7 +134,7 @@ def _write_table(lines: Lines, table: Path) -> None:
     none = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items())
     with duck(in_order=True, memory=WRITING) as connection:
         connection.execute("SET threads = 1")  # each of them has buffers of its own
-        rows = Rows(connection, f"SELECT {none} WHERE false", lines, ("cause", "key"), _COLUMNS)
+        rows = OrderedRows(connection, f"SELECT {none} WHERE false", lines, ("cause", "key"), _COLUMNS)
         in_order = rows.in_order("SELECT * FROM came")
         form = f"FORMAT parquet, ROW_GROUP_SIZE {rows.of_row_group}"
         connection.execute(f"COPY ({in_order}) TO {literal(str(table))} ({form})")

@@ -20,7 +20,7 @@ from overnight_workers.catalogs.cells import literal, quoted
 from overnight_workers.catalogs.opened import WRITING, duck
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
-from overnight_workers.catalogs.sinks.ranges import BETTER, Lines, Rows
+from overnight_workers.catalogs.sinks.ranges import BETTER, Lines, OrderedRows
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
 from overnight_workers.on_disk import sync
 
@@ -82,7 +82,9 @@ class FileSink:
         with duck(in_order=True, memory=limit) as connection, self._alone():
             connection.execute("SET threads = 1")  # each of them has buffers of its own
             self._note_gone(connection, gone)
-            rows = Rows(connection, self._old(connection), lines, self.columns.identifying, types | {BETTER: "BOOLEAN"})
+            rows = OrderedRows(
+                connection, self._old(connection), lines, self.columns.identifying, types | {BETTER: "BOOLEAN"}
+            )
             self._replace(rows.in_order(self._merged()), connection, rows.of_row_group)
 
     def is_lost(self) -> bool:

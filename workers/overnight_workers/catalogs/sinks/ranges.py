@@ -65,7 +65,7 @@ class Range:
     """None: all rows."""
 
 
-class Rows:
+class OrderedRows:
     """The old rows of a file and the new ones, in a connection with one thread that keeps their order.
 
     of_row_group: rows like these that a row group of Parquet may have.
