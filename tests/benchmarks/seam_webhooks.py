@@ -164,7 +164,7 @@ def _beside_celery(ledger: psycopg.Connection[Any], product: redis.Redis, outcom
     ratio = medians["webhooks"] / medians["celery"]
     table = Table("", f"seconds for {outcomes:,}", "outcomes/s")
     for name, taken in times.items():
-        seconds = ", ".join(f"{one:.1f}" for one in taken)
+        seconds = ", ".join(f"{took_s:.1f}" for took_s in taken)
         table.add_row(name, f"{medians[name]:.1f} ({seconds})", f"{outcomes / medians[name]:,.0f}")
     table.add_row("webhooks beside Celery", f"{ratio:.2f} times; bar {_BAR}", "")
     return table

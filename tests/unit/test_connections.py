@@ -245,7 +245,7 @@ def test_a_head_that_was_made_before_has_its_own_length_and_its_own_headers() ->
                 assert (await client.post("/messages?beta=true", content=body, headers={"x-key": key})).content == b"hi"
 
     asyncio.run(run())
-    heads, bodies = zip(*(one.split(b"\r\n\r\n") for one in came), strict=True)
+    heads, bodies = zip(*(request.split(b"\r\n\r\n") for request in came), strict=True)
     assert bodies == (b"{}", b'{"a": 1}', b'{"a": 1}')
     for head, body, key in zip(heads, bodies, (b"one", b"one", b"two"), strict=True):
         first, *headers = head.split(b"\r\n")

@@ -190,7 +190,7 @@ def test_the_workspaces_own_limits_say_how_fast_real_time_is() -> None:
     kept = direct_time([DirectLoad(HAIKU, 10, 0, 20_000)], everywhere)
     assert (kept.seconds, kept.limit, kept.is_set) == (120, "output tokens", True)
     direct = by_name(options(work(1_000, workspace=slow), [], NOW))["direct"]
-    assert (direct.done.sure_s, direct.what) == (
+    assert (direct.done.sure_s, direct.words) == (
         600,
         "all in real time, as fast as the workspace's own requests a minute allow",
     )

@@ -191,8 +191,8 @@ def create_again_what_was_at_the_api(service: Service) -> int:
             "SELECT item_id, params FROM request JOIN item ON id = item_id WHERE batch_id = %s", submission["batch_id"]
         )
         entries = [
-            {"custom_id": f"{submission['token']}_{one['item_id']}", "params": orjson.loads(one["params"])}
-            for one in requests
+            {"custom_id": f"{submission['token']}_{request['item_id']}", "params": orjson.loads(request["params"])}
+            for request in requests
         ]
         created = service.api.http.post("/v1/messages/batches", json={"requests": entries}).json()
         if submission["state"] == "open":
@@ -246,7 +246,7 @@ def test_what_running_workers_of_an_earlier_version_ask_is_answered_by_the_new_s
         'relation "alembic_version" does not exist: ',  # asked of a ledger of 0.1.0 only
         'column "batch_id" is of type bigint but expression is of type text: ',  # a parameter whose type isn't said
     )
-    assert [one for one in refused if not one.startswith(expected)] == []
+    assert [reason for reason in refused if not reason.startswith(expected)] == []
     assert len(refused) <= 2
 
 

@@ -36,8 +36,8 @@ def test_a_group_is_of_one_tenant_of_one_partition_and_within_its_bytes(database
     with database.transaction() as connection:
         places = write_groups(connection, "request_group", bodies)
     together: dict[int, list[Body]] = {}
-    for one in bodies:
-        together.setdefault(places[one.item_id].group, []).append(one)
+    for member in bodies:
+        together.setdefault(places[member.item_id].group, []).append(member)
     for first, members in together.items():
         assert first == members[0].item_id
         assert len({member.tenant_id for member in members}) == 1

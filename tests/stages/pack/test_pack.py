@@ -144,9 +144,10 @@ def test_tenants_take_turns_with_those_without_one_however_few_some_have(service
 
 def test_who_waits_longest_is_found_whosever_it_is(service: Service) -> None:
     service.configure(lane={"max_wait": "60s"})
-    for tenant in ("a", "b", None):
+    tenants = ("a", "b", None)
+    for tenant in tenants:
         service.accept(item(f"of {tenant}", tenant=tenant))
         service.ledger.execute("UPDATE item SET waiting_since = now() - interval '61 s' WHERE state = 'waiting'")
-        service.accept(item(f"later of {tenant}", tenant=tenant))
+        service.accept(*(item(f"later of {other} than {tenant}", tenant=other) for other in tenants))
         pack()
         assert "waiting" not in service.ledger.states("item")

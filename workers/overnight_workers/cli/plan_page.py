@@ -191,7 +191,7 @@ def _time(plan: Plan) -> Iterable[RenderableType]:
 
 def _what(option: Option) -> str:
     waves = f", {option.waves:,} waves" if option.waves > 1 else ""
-    return f"{option.what}{waves}: {option.how.value}"
+    return f"{option.words}{waves}: {option.how.value}"
 
 
 def _caching(plan: Plan) -> Iterable[RenderableType]:
@@ -260,7 +260,7 @@ def _road(plan: Plan) -> Iterable[RenderableType]:
         yield Text(f"To be done by {plan.wish.by.astimezone():%Y-%m-%d %H:%M %Z}, {spoken(plan.deadline_s)} from now.")
     half = _moment(plan, chosen)
     style = "bold green" if advice.sure else "bold yellow"
-    yield Text.assemble((f"{chosen.name}", style), f": {chosen.what}; {advice.why}.")
+    yield Text.assemble((f"{chosen.name}", style), f": {chosen.words}; {advice.why}.")
     yield Text(f"As likely done before {half:%Y-%m-%d %H:%M %Z} as after it, roughly.")
     yield Text("what would change the answer:", style="dim")
     for change in advice.changes:

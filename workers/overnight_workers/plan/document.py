@@ -127,7 +127,7 @@ def _option(plan: Plan, option: Option) -> dict[str, object]:
     )
     return {
         "option": option.name,
-        "what": option.what,
+        "what": option.words,
         "batches": option.batches,
         "waves": option.waves,
         "direct_items": option.direct_items,

@@ -29,7 +29,7 @@ class Option:
     """One way to have the file done."""
 
     name: str
-    what: str
+    words: str
     """How it goes, in a few words."""
     batches: int
     waves: int
@@ -91,9 +91,9 @@ def known_how(known: Turnarounds) -> How:
     return How.LEARNED if known.is_learned else How.ASSUMED
 
 
-def _batched(name: str, what: str, sizes: list[int], work: Work, known: Turnarounds, before_s: float) -> Option:
+def _batched(name: str, words: str, sizes: list[int], work: Work, known: Turnarounds, before_s: float) -> Option:
     done = known.times(sizes, work.queue_limit, after_s=before_s)
-    return Option(name, what, len(sizes), len(waves(sizes, work.queue_limit)), 0, done, work.batched, known_how(known))
+    return Option(name, words, len(sizes), len(waves(sizes, work.queue_limit)), 0, done, work.batched, known_how(known))
 
 
 def _off_peak(packed: Option, past: Sequence[Turnaround], now: datetime) -> Option:
@@ -105,7 +105,7 @@ def _off_peak(packed: Option, past: Sequence[Turnaround], now: datetime) -> Opti
     words = f"begun at {hour:02d}:00 UTC" + ("" if best else "; whether any hour is faster isn't known")
     draws = [wait_s + draw * factor for draw in packed.done.draws]
     how = How.LEARNED if best else How.ASSUMED
-    return replace(packed, name="off-peak", what=words, done=times(draws), how=how)
+    return replace(packed, name="off-peak", words=words, done=times(draws), how=how)
 
 
 def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Option:
@@ -117,7 +117,7 @@ def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Opti
     batched = known.times(sizes, work.queue_limit, after_s=before_s)
     return Option(
         name="half direct",
-        what=f"{direct_items:,} items in real time, the others batched",
+        words=f"{direct_items:,} items in real time, the others batched",
         batches=len(sizes),
         waves=len(waves(sizes, work.queue_limit)),
         direct_items=direct_items,
@@ -132,7 +132,7 @@ def _direct(work: Work) -> Option:
     whose = "the workspace's own" if at_least.is_set else f"the {work.workspace.tier} tier's"
     return Option(
         name="direct",
-        what=f"all in real time, as fast as {whose} {at_least.limit} a minute allow",
+        words=f"all in real time, as fast as {whose} {at_least.limit} a minute allow",
         batches=0,
         waves=0,
         direct_items=work.items,

@@ -28,13 +28,13 @@ class Longer:
     """Those that were rendered and are too long; all of them where each row was."""
     is_counted: bool
     """Each row was rendered."""
-    what: str
+    fate: str
     """What becomes of them."""
 
     def document(self) -> dict[str, object]:
         """As JSON."""
         how = "counted" if self.is_counted else "estimated"
-        return {"rows": self.rows, "at_least": self.at_least, "how": how, "what": self.what}
+        return {"rows": self.rows, "at_least": self.at_least, "how": how, "what": self.fate}
 
 
 class Lengths:
@@ -44,7 +44,7 @@ class Lengths:
         prompt = catalog.prompt
         self._limit = prompt.max_input_tokens
         self._media = {*prompt.images, *prompt.pdfs}
-        self._what = {
+        self._fate = {
             "refuse": "refused",
             "cut": f"cut, at the end of {prompt.cut_column}",
             "model": f"asked of {prompt.longer_model}",
@@ -69,7 +69,7 @@ class Lengths:
             return None
         is_counted = looked_at >= rows
         number = self._too_long if is_counted else max(self._by_cells(source, reason), self._too_long)
-        return Longer(number, self._too_long, is_counted, self._what) if number else None
+        return Longer(number, self._too_long, is_counted, self._fate) if number else None
 
     def _by_cells(self, source: Opened, reason: int) -> int:
         assert self._limit is not None, "asked before"
