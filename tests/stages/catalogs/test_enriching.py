@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_workers.catalogs import diff
+from overnight_models.ledger.catalogs import memory as ledger
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers import process
+from overnight_workers.catalogs import diff, memory
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.runs import advancing
 from tests.driving import MODEL
@@ -46,6 +49,16 @@ def test_a_changed_prompt_asks_first_and_says_how_many_rows_and_dollars(catalog:
     # another text that renders alike is no change
     catalog.declare(prompt="Praise {{ row.name }} of {{ maker }}")
     assert reasons(catalog.plan()) == {"unchanged": 30}
+    (before,) = recipes_in_memory(asking)
+    assert catalog.run().state == "complete"
+    assert catalog.sent == 60
+    assert recipes_in_memory(asking) == {before + 1}, "they aren't rendered every night"
+
+
+def recipes_in_memory(run: Run) -> set[int]:
+    """The recipes by which the rows of its catalog were sent, or would have been just the same."""
+    with process.database().transaction() as connection:
+        return set(memory.entries(ledger.entries(connection, run.catalog_id))["recipe"].tolist())
 
 
 def test_a_column_that_is_not_in_the_prompt_a_schema_a_model_and_parameters(catalog: Enriched) -> None:

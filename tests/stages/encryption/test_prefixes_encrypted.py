@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from overnight_models.ledger.operators import encrypted_prefixes, unused
 from overnight_models.request.prefix import Prefix
 from overnight_workers import process
 from overnight_workers.cli import app
@@ -160,6 +161,26 @@ def test_a_lane_that_is_told_to_encrypt_gets_its_own_and_the_plain_one_goes_when
     assert places_with_secret(service) == set()
     service.finish()
     assert service.ledger.states("item") == ["succeeded", "canceled"]
+
+
+def test_what_a_rotation_gives_older_items_stays_though_nobody_had_it_when_a_purge_looked(
+    service: Service, key_file: Path
+) -> None:
+    enqueue(service, "a")
+    own = service.ledger.fetch_one("SELECT id FROM prefix")["id"]
+    enqueue(service, "b", lane="other")
+    service.ledger.execute("UPDATE item SET prefix_id = (SELECT id FROM prefix WHERE own_lane_id = 0)")
+    with process.database().transaction() as connection:
+        look = unused.begin(connection, [own])
+    while not look.is_over:
+        with process.database().transaction() as connection:
+            look = unused.go_on(connection, look)
+    assert look.prefix_ids == (own,)
+    read_command(app, "encryption", "rotate")
+    with process.database().transaction() as connection:
+        assert encrypted_prefixes.delete_left(connection, look) == 0
+    service.finish()
+    assert service.ledger.states("item") == ["succeeded", "succeeded"]
 
 
 def test_a_lane_that_encrypts_no_more_and_then_again_leaves_nothing_plain(service: Service, key_file: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from overnight_models import exact_json
@@ -396,8 +396,3 @@ def _mapping(answer: object) -> Mapping[str, object]:
     if isinstance(answer, Mapping):
         return answer
     raise TypeError(f"an object was expected, not {type(answer).__name__}")
-
-
-def ahead(page: Page, database_now: datetime) -> timedelta:
-    """How far the API's clock is ahead of the database's; none where its clock isn't known."""
-    return timedelta() if page.date is None else page.date - database_now

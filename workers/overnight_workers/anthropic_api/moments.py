@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 
@@ -58,3 +58,8 @@ def _http_date(text: str | None) -> datetime | None:
         except (ValueError, TypeError, ArithmeticError, LookupError):
             continue
     return None
+
+
+def ahead(date: datetime | None, database_now: datetime) -> timedelta:
+    """How far the API's clock is ahead of the database's; none where its clock isn't known."""
+    return timedelta() if date is None else date - database_now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -35,7 +36,7 @@ def actions(
 ) -> None:
     """What people did, the newest first: who, when, what, to how many items, why; how far those are that go on."""
     from overnight_models.ledger.operators import actions as ledger
-    from overnight_workers.operators import action_filter, words
+    from overnight_workers.operators import action_filter
     from overnight_workers.process import database
 
     given = {"who": who, "act": act, "target": target, "since": since, "until": until}
@@ -50,6 +51,13 @@ def actions(
     if not shown:
         console.OUT.print("Nobody has done anything yet." if wanted == ledger.EVERY_ACTION else "No such action.")
         return
+    console.OUT.print(_table(shown))
+
+
+def _table(shown: Sequence[ActionView]) -> Table:
+    """An action a line."""
+    from overnight_workers.operators import words
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("action", "when", "who", "what", "to which", "items", "state", "why"):
         table.add_column(title, justify="right" if title in ("action", "items") else "left")
@@ -64,7 +72,7 @@ def actions(
             Text(_state(action), style="yellow" if action.ended_at is None else ""),
             Text(action.reason or ""),
         )
-    console.OUT.print(table)
+    return table
 
 
 def abort(number: Annotated[int, typer.Argument(metavar="ACTION", help="Its number in `overnight actions`.")]) -> None:

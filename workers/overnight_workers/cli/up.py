@@ -24,17 +24,18 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Where everything is kept between runs. [default: OVERNIGHT_DATA_DIR, else the user's own]"),
 ]
+Plays = Annotated[
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Play the API on this machine. [default: yes, unless ANTHROPIC_API_KEY is set]",
+    ),
+]
 
 
 def up(
     data_dir: DataDir = None,
-    sandbox: Annotated[
-        bool | None,
-        typer.Option(
-            "--sandbox/--no-sandbox",
-            help="Play the API on this machine. [default: yes, unless ANTHROPIC_API_KEY is set]",
-        ),
-    ] = None,
+    sandbox: Plays = None,
     turnaround: Annotated[str, typer.Option(help="How long the sandbox's batches take, half of them less.")] = "3s",
     flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Start Flower too.")] = True,
 ) -> None:
@@ -55,11 +56,7 @@ def up(
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
     pace = _sandbox_pace() if plays else {}
-    if is_told_to_products(home, os.environ.get("OVERNIGHT_REDIS_URL", "")):
-        # the shell of a product: what it names is the server that is started here
-        del os.environ["OVERNIGHT_REDIS_URL"]
-    # read before anything starts: starting tells this process where its servers are by the same variables
-    given_redis = os.environ.get("OVERNIGHT_REDIS_URL", "")
+    given_redis = _given_redis(home)
     installation = Installation(
         home,
         database_url=os.environ.get("OVERNIGHT_DATABASE_URL", ""),
@@ -80,6 +77,19 @@ def up(
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
+
+
+def _given_redis(home: Path) -> str:
+    """The URL of a Redis that is somebody else's; empty where one is started here. Read before anything starts.
+
+    Starting tells this process where its servers are, by the same variable. A product's shell names the server that is
+    started here: that is forgotten.
+    """
+    url = os.environ.get("OVERNIGHT_REDIS_URL", "")
+    if not is_told_to_products(home, url):
+        return url
+    del os.environ["OVERNIGHT_REDIS_URL"]
+    return ""
 
 
 def relays_here() -> list[str]:

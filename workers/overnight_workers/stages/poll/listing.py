@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api import api, moments
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import Listing
 
@@ -27,7 +27,7 @@ def read_list(
     """
     stop_at = time.monotonic() + LOOK_S
     page = api.list_batches(workspace)
-    ahead = api.ahead(page, started_at)
+    ahead = moments.ahead(page.date, started_at)
     oldest = back_to(ahead)
     listed, odd = list(page.batches), page.odd
     seen = {batch.api_id for batch in listed}
