@@ -7,15 +7,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import duckdb
 import pytest
 
+from overnight_models.errors import TransientError
+from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.sources.opening import opened
 from overnight_workers.catalogs.task import advance_runs
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_runs_wait import work
+
+SOURCE = DeclaredSource(path="in.csv")
 
 ROWS = 40
 
@@ -95,6 +100,20 @@ def test_a_source_that_is_written_while_it_is_read_is_waited_for_and_then_sent_w
     assert f"in.{end} was changed while it was read, so it may not be whole: it is read again" in str(waiting.reason)
     done = work(catalog, run)
     assert (done.state, done.reason, catalog.sent, len(catalog.published())) == ("complete", None, ROWS, ROWS)
+
+
+def test_a_file_that_is_still_empty_is_looked_at_once_more_before_it_is_called_bad(tmp_path: Path) -> None:
+    place = tmp_path / "in.csv"
+    place.touch()
+    writer = Timer(0.3, place.write_text, ["sku,name\nA1,kettle\n"])
+    writer.start()
+    try:
+        with pytest.raises(TransientError, match="was changed while it was read"), opened(SOURCE, tmp_path):
+            raise AssertionError("it is empty")
+    finally:
+        writer.join()
+    with opened(SOURCE, tmp_path) as source:
+        assert source.columns == ("sku", "name")
 
 
 def test_a_source_that_is_torn_while_rows_are_handed_over_is_waited_for(catalog: Enriched) -> None:

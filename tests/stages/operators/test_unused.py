@@ -165,6 +165,25 @@ def test_who_comes_while_a_purge_looks_keeps_what_his_request_begins_with(servic
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1
 
 
+def test_a_purge_looks_through_all_items_a_step_at_a_time_and_then_is_over(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unused, "ITEMS_AT_ONCE", 1)
+    name = put_prefix(service, Prefix.of({"system": f"{IN_FRONT} " * 200}))
+    service.accept(item("theirs", tenant="acme", prefix=name), *(item(key) for key in "abc"))
+    number = purge_acme()
+    steps = 0
+    while steps < 10:
+        with process.database().transaction() as connection:
+            step = actions.step(connection, number)
+        assert step is not None
+        steps += 1
+        if step.is_over:
+            break
+    assert steps == 2 + 4, "its group, where the look begins, and four items"
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 0
+
+
 def test_killed_while_it_looks_the_sweep_ends_it_and_the_prefix_is_gone(service: Service) -> None:
     name = put_prefix(service, Prefix.of({"system": f"{IN_FRONT} " * 200}))
     service.accept(item("theirs", tenant="acme", prefix=name))
