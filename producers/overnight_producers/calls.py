@@ -75,7 +75,7 @@ class Calls:
         self, sent: Sent, timeout: float, progress: Callable[[Confirmation], None] | None
     ) -> Steps[Confirmation]:
         window = Window(self._wire, sent, timeout, progress)
-        groups = Groups(self._intake, sent, "collect")
+        groups = Groups(self._intake, sent, "collect", patient=True)
         try:
             yield from self._intake.check_lane(sent.lane, in_transaction=False)
             while group := (yield from groups.next()):

@@ -28,19 +28,21 @@ class Intake:
         lane: str,
         *,
         in_transaction: bool,
+        patient: bool = False,
         index: int | None = None,
         item_id: str | None = None,
     ) -> Steps[tuple[ItemLine, Line, tuple[str, ...]]]:
         """The item as it travels, whole and as it is sent, and what is likely to go wrong with it. Raises BadItem.
 
         in_transaction: it goes into the product's own database, not to Redis.
+        patient: whoever sends it waits for a Redis that is away; until then the last policy that was read checks it.
         """
         wire = self._wire
         try:
             line, written = line_of(item, redis_url=wire.url, item_id=item_id)
         except BadItem as error:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
-        policy = yield from self._policy(in_transaction)
+        policy = yield from self._policy(in_transaction or patient)
         if policy is not None:
             may_hold_nul = b"\\" in written and b"\\u0000" in written
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
@@ -57,9 +59,9 @@ class Intake:
         if policy is not None and lane_faults(lane, policy):
             raise BadItem(lane_faults(lane, policy))
 
-    def _policy(self, in_transaction: bool) -> Steps[Policy | None]:
-        """What the workers published. A transaction needs no Redis."""
-        return self._wire.last_policy() if in_transaction else self._wire.policy()
+    def _policy(self, without_redis: bool) -> Steps[Policy | None]:
+        """What the workers published. Raises Unreachable, unless it goes on `without_redis`, as in a transaction."""
+        return self._wire.last_policy() if without_redis else self._wire.policy()
 
 
 class Groups:
@@ -67,12 +69,14 @@ class Groups:
 
     sent: notes those that are bad or without a key, and warnings.
     bad: "raise" ends it at the first bad item.
+    patient: see `Intake.checked`.
     """
 
-    def __init__(self, intake: Intake, sent: Sent, bad: Literal["collect", "raise"]) -> None:
+    def __init__(self, intake: Intake, sent: Sent, bad: Literal["collect", "raise"], *, patient: bool = False) -> None:
         self._intake = intake
         self._sent = sent
         self._bad = bad
+        self._patient = patient
         self._index = 0
         self._filling = Filling()
 
@@ -90,7 +94,12 @@ class Groups:
         self._index += 1
         try:
             _, line, warnings = yield from self._intake.checked(
-                item, sent.lane, in_transaction=sent.in_transaction, index=index, item_id=sent.item_id(index)
+                item,
+                sent.lane,
+                in_transaction=sent.in_transaction,
+                patient=self._patient,
+                index=index,
+                item_id=sent.item_id(index),
             )
         except BadItem as error:
             if self._bad == "raise":
