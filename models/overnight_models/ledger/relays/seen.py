@@ -24,7 +24,7 @@ class RelayView:
     """Messages that were put aside."""
     aside_why: str | None
     items: int
-    """Items that it has ever handed over."""
+    """Items that it has said it handed over: a relay that was killed had not yet said its last ones."""
     failing_s: float | None = None
     """Since when it can't take anything on; None: it can."""
     failing_why: str | None = None
