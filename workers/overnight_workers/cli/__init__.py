@@ -132,6 +132,24 @@ def main() -> None:
             raise
         console.fail(f"{error.filename or 'a file'} can't be written, the disk is full: make room and try again")
         sys.exit(1)
+    except Exception as error:  # whatever it is, it is raised again but for one kind, whose class isn't imported for it
+        if not _is_of_another_schema(error):
+            raise
+        console.fail(
+            f"the database has no ledger, or one of another version ({' '.join(str(error).split())}): run"
+            " `overnight migrate` with the newest version installed; `overnight doctor` says which version it has"
+        )
+        sys.exit(1)
+
+
+def _is_of_another_schema(error: Exception) -> bool:
+    """Whether Postgres doesn't know a table, column or function that this version asks for."""
+    if "psycopg" not in sys.modules:
+        return False
+    from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
+
+    cause = getattr(error, "orig", error)  # SQLAlchemy's has the driver's
+    return isinstance(cause, UndefinedColumn | UndefinedFunction | UndefinedTable)
 
 
 __all__ = ["app", "main"]
