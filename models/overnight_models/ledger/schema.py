@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
+from sqlalchemy.exc import DBAPIError
+
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
 from overnight_models.ledger.connection import Connection
@@ -35,6 +38,12 @@ class WrongEncoding(PermanentError):
 
 class NoSchema(PermanentError):
     """None of the schemas that the connection looks in (`search_path`) is there."""
+
+
+def lacks_what_is_asked(error: Exception) -> bool:
+    """Whether the schema, of another version then, has no such table, column or function."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, UndefinedColumn | UndefinedFunction | UndefinedTable)
 
 
 def config(connection: Connection | None = None) -> Config:

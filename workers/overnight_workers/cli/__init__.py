@@ -144,12 +144,11 @@ def main() -> None:
 
 def _is_of_another_schema(error: Exception) -> bool:
     """Whether Postgres doesn't know a table, column or function that this version asks for."""
-    if "psycopg" not in sys.modules:
+    if "overnight_models.ledger.database" not in sys.modules:
         return False
-    from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
+    from overnight_models.ledger.schema import lacks_what_is_asked
 
-    cause = getattr(error, "orig", error)  # SQLAlchemy's has the driver's
-    return isinstance(cause, UndefinedColumn | UndefinedFunction | UndefinedTable)
+    return lacks_what_is_asked(error)
 
 
 __all__ = ["app", "main"]
