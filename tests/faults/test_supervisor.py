@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision import child, process_table
 from overnight_workers.one_machine.supervision.process_table import Entry
 from overnight_workers.one_machine.supervisor import AlreadyRunning, NotReady, Process, Supervisor, SupervisorStopped
 from tests.waiting import wait_until
@@ -178,6 +178,17 @@ def test_dying_again_and_again_waits_longer_and_shows_the_log(supervisor: Superv
         assert re.match(again, news)
         assert "broken.log" in news
         assert news.count("no such thing as a database") == 1
+
+
+def test_the_log_is_shown_also_of_one_that_ended_after_a_good_life(
+    supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_LIVED_WELL_SECONDS", 0.3)
+    monkeypatch.setattr("overnight_workers.one_machine.supervisor._SHORT_LIFE_SECONDS", 0.1)
+    supervisor.start(Process("broken", ["sh", "-c", "sleep 0.5; echo the port is taken; exit 3"]))
+    wait_until(lambda: said)
+    assert said[0].startswith("broken died (exit status 3), started again. Its log, ")
+    assert said[0].endswith("the port is taken")
 
 
 def test_a_command_that_does_not_exist_says_so(supervisor: Supervisor, said: list[str]) -> None:

@@ -235,13 +235,14 @@ class Supervisor:
                 self._say(f"{name} ended ({how})")
                 continue
             age = child.age_seconds
+            # whoever was killed has no last words, but for those of a start that went wrong
+            why = f". {_ending(child)}" if age < _SHORT_LIFE_SECONDS or "exit status" in how else ""
             delay = child.schedule_restart()
             if not delay:
                 if self._start_again(child):
-                    self._say(f"{name} died ({how}), started again")
+                    self._say(f"{name} died ({how}), started again{why}")
                 continue
-            news = f"{name} died ({how}) {age:.1f} s after its start, starting it again in {delay:g} s"
-            self._say(f"{news}. {_ending(child)}" if age < _SHORT_LIFE_SECONDS else news)
+            self._say(f"{name} died ({how}) {age:.1f} s after its start, starting it again in {delay:g} s{why}")
 
     def _reap_orphans(self) -> None:
         """End the traces of what dead children of ours had started: with a fork server, orphans are ours.
