@@ -261,6 +261,18 @@ def test_the_meter_agrees_with_the_lines(sandbox: Running, client: anthropic.Ant
     assert meter["calls"]["messages"] == {"200": 2}
 
 
+def test_calls_are_counted_by_workspace(sandbox: Running) -> None:
+    def listed(key: str) -> int:
+        headers = {"x-api-key": f"sk-sandbox-{key}", "anthropic-version": "2023-06-01"}
+        return httpx2.get(f"{sandbox.url}/v1/messages/batches", headers=headers).status_code
+
+    assert [listed("counted"), listed("counted"), listed("beside"), listed("invalid")] == [200, 200, 200, 401]
+    meter = httpx2.get(f"{sandbox.url}/sandbox/meter").json()
+    assert meter["workspaces"]["wrkspc_sandbox_counted"]["calls"] == {"batches.list": {"200": 2}}
+    assert meter["workspaces"]["wrkspc_sandbox_beside"]["calls"] == {"batches.list": {"200": 1}}
+    assert meter["calls"]["batches.list"] == {"200": 3, "401": 1}
+
+
 def test_messages_have_a_limit(tmp_path: Path) -> None:
     with (
         forked_sandbox(tmp_path, "--messages-per-minute", "2") as tight,

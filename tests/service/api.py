@@ -68,8 +68,9 @@ class Account:
         }
 
     def calls(self, endpoint: str) -> dict[str, int]:
-        """How often the sandbox was called there, by status; of all workspaces."""
-        by_status: dict[str, int] = self.http.get("/sandbox/meter").json()["calls"].get(endpoint, {})
+        """How often this workspace called the sandbox there, by status."""
+        workspace = self.http.get("/sandbox/meter").json()["workspaces"].get(self.workspace, {"calls": {}})
+        by_status: dict[str, int] = workspace["calls"].get(endpoint, {})
         return by_status
 
     def body_at_the_api(self, api_id: str) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -96,13 +96,13 @@ class Meter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls: Counter[tuple[str, str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def count_call(self, endpoint: str, status: str) -> None:
-        """One call answered with a status, or `closed`."""
+    def count_call(self, workspace: str, endpoint: str, status: str) -> None:
+        """One call answered with a status, or `closed`. workspace: empty if its key opens none."""
         with self._lock:
-            self._calls[endpoint, status] += 1
+            self._calls[workspace, endpoint, status] += 1
 
     def flush_calls(self) -> None:
         """Keep the calls counted since the last time. A killed process loses a fraction of a second of them."""
@@ -112,32 +112,32 @@ class Meter:
             return
         with self._store.writing() as db:
             db.executemany(
-                "INSERT INTO call VALUES (?, ?, ?)"
-                " ON CONFLICT (endpoint, status) DO UPDATE SET times = times + excluded.times",
-                [(endpoint, status, times) for (endpoint, status), times in calls.items()],
+                "INSERT INTO answered VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (workspace, endpoint, status) DO UPDATE SET times = times + excluded.times",
+                [(*call, times) for call, times in calls.items()],
             )
 
     def read(self) -> dict[str, object]:
         """Everything, as `GET /sandbox/meter` answers it."""
         self.flush_calls()
         db = self._store.reader
-        workspaces: dict[str, dict[str, Any]] = {}
+        workspaces: defaultdict[str, dict[str, Any]] = defaultdict(_nothing)
         for row in db.execute("SELECT * FROM accepted"):
-            workspaces[row["workspace"]] = {
+            workspaces[row["workspace"]] |= {
                 "creates_accepted": row["creates"],
                 "requests_accepted": row["requests"],
                 "strangers_accepted": row["strangers"],
-                "bill": [],
             }
         bill = [dict(row) for row in db.execute("SELECT * FROM bill")]
         for row in bill:
-            nothing = {"creates_accepted": 0, "requests_accepted": 0, "strangers_accepted": 0, "bill": []}
-            workspaces.setdefault(row["workspace"], nothing)["bill"].append(row)
+            workspaces[row["workspace"]]["bill"].append(row)
         batched = [row for row in bill if row["road"] == "batch"]
         direct = [row for row in bill if row["road"] == "direct"]
-        calls: dict[str, dict[str, int]] = {}
-        for row in db.execute("SELECT * FROM call"):
-            calls.setdefault(row["endpoint"], {})[row["status"]] = row["times"]
+        calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for row in db.execute("SELECT * FROM answered"):
+            calls[row["endpoint"]][row["status"]] += row["times"]
+            if row["workspace"]:
+                workspaces[row["workspace"]]["calls"].setdefault(row["endpoint"], {})[row["status"]] = row["times"]
         return {
             "creates_accepted": sum(workspace["creates_accepted"] for workspace in workspaces.values()),
             "requests_accepted": sum(workspace["requests_accepted"] for workspace in workspaces.values()),
@@ -160,7 +160,7 @@ class Meter:
         with self._lock:
             self._calls.clear()
         with self._store.writing() as db:
-            for table in ("accepted", "bill", "call", "seen"):
+            for table in ("accepted", "answered", "bill", "seen"):
                 db.execute(f"DELETE FROM {table}")
 
 
@@ -178,6 +178,11 @@ def save_accepted(
 def save_billed(db: sqlite3.Connection, hashes: Iterable[int]) -> None:
     """Count requests as billed, inside the transaction that bills them."""
     db.executemany(_SEEN.format(billed=1), ((hash_,) for hash_ in hashes))
+
+
+def _nothing() -> dict[str, Any]:
+    """What a workspace has done that has done nothing yet."""
+    return {"creates_accepted": 0, "requests_accepted": 0, "strangers_accepted": 0, "bill": [], "calls": {}}
 
 
 def _count(db: sqlite3.Connection, query: str) -> int:

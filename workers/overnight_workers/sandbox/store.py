@@ -56,8 +56,9 @@ CREATE TABLE IF NOT EXISTS bill (
     nanodollars INTEGER NOT NULL, realtime_nanodollars INTEGER NOT NULL,
     PRIMARY KEY (workspace, model, road)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS call (
-    endpoint TEXT NOT NULL, status TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (endpoint, status)
+CREATE TABLE IF NOT EXISTS answered (
+    workspace TEXT NOT NULL, endpoint TEXT NOT NULL, status TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (workspace, endpoint, status)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS cache_entry (

@@ -136,8 +136,8 @@ class Door:
 
         async def answer(request: Request) -> Response:
             started = time.perf_counter()
-            response, status = await self._answer(request, handler, fault_at)
-            self._meter.count_call(name, status)
+            response, status, workspace = await self._answer(request, handler, fault_at)
+            self._meter.count_call(workspace, name, status)
             if self._verbose:
                 took_ms = (time.perf_counter() - started) * 1000
                 _LOG.info("%s %s %s %.1f ms", request.method, request.url.path, status, took_ms)
@@ -145,7 +145,8 @@ class Door:
 
         return answer
 
-    async def _answer(self, request: Request, handler: Handler, fault_at: str) -> tuple[Response, str]:
+    async def _answer(self, request: Request, handler: Handler, fault_at: str) -> tuple[Response, str, str]:
+        """The answer, its status, and the workspace that asked (empty if its key opens none)."""
         request_id = "req_sandbox" + secrets.token_hex(10)
         headers = {
             "request-id": request_id,
@@ -153,6 +154,7 @@ class Door:
             "anthropic-organization-id": ORGANIZATION,
         }
         call: Call | None = None
+        workspace = ""
         try:
             workspace = workspace_of(request.headers)
             headers["anthropic-workspace-id"] = workspace
@@ -168,7 +170,7 @@ class Door:
                 await _drain(request)
             response = _refused(refusal, request_id, self._clock.now())
         except (HungUp, ClientDisconnect):
-            return NoAnswer(), "closed"
+            return NoAnswer(), "closed", workspace
         except Exception:  # noqa: BLE001 - a bug here must not look like the API closing a connection
             _LOG.exception("the sandbox failed at %s %s", request.method, request.url.path)
             response = _refused(Refusal(500, "The sandbox itself failed; its log says why."), request_id, 0)
@@ -176,7 +178,7 @@ class Door:
         if odd_date is not None:
             headers["date"] = odd_date.message or ""
         response.headers.update({name: value for name, value in headers.items() if value or name != "date"})
-        return response, str(response.status_code)
+        return response, str(response.status_code), workspace
 
 
 async def _before(call: Call) -> None:
