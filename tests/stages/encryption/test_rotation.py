@@ -119,19 +119,23 @@ def test_killed_in_the_middle_a_rotation_goes_on_and_a_key_may_go_when_reasons_n
     assert standing()["keys"] == [new, before | {"values": 0, "may_go": True}]
 
 
-def test_doctor_says_which_keys_and_secrets_are_not_there(service: Service, tmp_path: Path) -> None:
+def test_doctor_says_which_keys_secrets_and_brokers_are_not_there(service: Service, tmp_path: Path) -> None:
     service.configure(
         lane={"encrypt": "main"},
         encryption={"main": {"keys": f"file:{tmp_path / 'keys'}"}},
         webhooks={"shop": {"url": "https://shop.example/hook", "secrets": [f"file:{tmp_path / 'secret'}"]}},
+        brokers={"shop": {"url": f"file:{tmp_path / 'broker'}"}, "crm": {"url": "redis://crm.example"}},
     )
     by_check = {finding.check: finding for finding in checkup.doctor()}
     assert "can't be read: No such file" in by_check["encryption main"].found
+    assert "[brokers.shop] takes nothing, its outcomes wait: " in by_check["urls of brokers"].found
     assert "the file can't be read" in by_check["secrets of webhooks"].found
     write(tmp_path / "keys", new_key(), new_key())
-    again = {finding.check: finding for finding in checkup.doctor()}["encryption main"]
-    assert again.state == findings.OK
-    assert "reads by 1 more" in again.found
+    (tmp_path / "broker").write_text("redis://shop.example/0")
+    again = {finding.check: finding for finding in checkup.doctor()}
+    assert again["encryption main"].state == again["urls of brokers"].state == findings.OK
+    assert "reads by 1 more" in again["encryption main"].found
+    assert again["urls of brokers"].found == "can be read: shop, crm"
 
 
 def test_a_lane_that_encrypts_by_keys_that_nobody_named_is_a_fault_of_the_settings(

@@ -46,6 +46,7 @@ def up(
     was, even if it was killed. Prints a line with the word `ready` when everything answers.
     """
     from overnight_workers.celery_worker.start_checks import require_configuration
+    from overnight_workers.configuration.broker_settings import without_urls
     from overnight_workers.configuration.webhook_settings import without_secrets
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
@@ -55,7 +56,7 @@ def up(
     settings.cache_clear()  # its servers aren't known yet
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
-    pace = _sandbox_pace() if plays else {}
+    pace = sandbox_pace() if plays else {}
     given_redis = _given_redis(home)
     installation = Installation(
         home,
@@ -64,7 +65,7 @@ def up(
         sandbox=plays,
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
-        environment={f"OVERNIGHT_{part.upper()}": json.dumps(value) for part, value in pace.items()},
+        environment=variables_of(pace),
         relays=relays_here(),
         say=say,
     )
@@ -72,7 +73,7 @@ def up(
     with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
         _say_where_it_answers(installation.urls, home, pace, writes_environment=not given_redis)
-        for line in (*without_secrets(settings().webhooks), *_without_keys()):
+        for line in (*without_secrets(settings().webhooks), *without_urls(settings().brokers), *_without_keys()):
             say(line)
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
@@ -101,14 +102,14 @@ def relays_here() -> list[str]:
 
 
 def _say_where_it_answers(
-    urls: Mapping[str, str], home: Path, pace: Mapping[str, object], *, writes_environment: bool
+    urls: Mapping[str, str], home: Path, pace: Mapping[str, Mapping[str, object]], *, writes_environment: bool
 ) -> None:
     """What runs, where, and whether it costs money. pace: the settings that only the sandbox gets."""
     say(f"data and logs: {home}; where everything answers: {home / 'urls.json'}")
     if "sandbox_url" in urls:
         say(f"the API is played by the sandbox at {urls['sandbox_url']}: answers are made up")
-        if "lanes" in pace:
-            say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
+        if quick := pace.get("lanes"):
+            say(f"packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m: lane {', '.join(quick)}")
     else:
         _say_whose_api()
     if "flower_url" in urls:
@@ -151,13 +152,33 @@ def _without_keys() -> list[str]:
     return lines
 
 
-def _sandbox_pace() -> dict[str, object]:
-    """Against the sandbox nobody wants to wait for minutes: quick settings, where none are given."""
-    from overnight_workers.configuration.sources import given_in_file
+def sandbox_pace() -> dict[str, Mapping[str, object]]:
+    """Against the sandbox nobody wants to wait for minutes: of `lanes` and `timing`, quick values where none are given.
 
-    given = {name for name in ("lanes", "timing") if f"OVERNIGHT_{name.upper()}" in os.environ} | set(given_in_file())
-    quick = {"lanes": {"default": {"max_wait": _SANDBOX_MAX_WAIT}}, "timing": {"poll_every": "1s"}}
-    return {part: value for part, value in quick.items() if part not in given}
+    `default`, and each lane that file or variable names.
+    """
+    from overnight_workers.configuration import sources
+
+    given, _ = sources.given((), ("lanes", "timing"))  # what is wrong with it was said before
+    lanes, timing = (_table(given.get(name)) for name in ("lanes", "timing"))
+    slow = [name for name in {"default": None, **lanes} if "max_wait" not in _table(lanes.get(name))]
+    return {
+        "lanes": {name: {"max_wait": _SANDBOX_MAX_WAIT} for name in slow},
+        "timing": {} if "poll_every" in timing else {"poll_every": "1s"},
+    }
+
+
+def variables_of(pace: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """The variables that say so, beside what they say already."""
+    from overnight_workers.configuration.sources import over
+
+    variables = {part: f"OVERNIGHT_{part.upper()}" for part in pace}
+    said = {part: json.loads(os.environ.get(variable) or "{}") for part, variable in variables.items()}
+    return {variable: json.dumps(over(said[part], pace[part])) for part, variable in variables.items()}
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def migrate(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from overnight_models.errors import BadSettings
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration.kinds import optional, size, text, whole
 from overnight_workers.configuration.reading import Faults, required_secret, setting
@@ -59,6 +60,17 @@ class Broker(BrokerLimits):
     def redis_place(self) -> RedisPlace:
         """Where that Redis is. Raises BadSettings."""
         return read_redis_url(self.link, ca_file=self.ca_file, master_name=self.master_name)
+
+
+def without_urls(brokers: Mapping[str, Broker]) -> list[str]:
+    """Of each broker whose URL isn't where it says: a line that says why, without anything of a URL in it."""
+    lines = []
+    for name, broker in brokers.items():
+        try:
+            _ = broker.link
+        except BadSettings as error:
+            lines.append(f"[brokers.{name}] takes nothing, its outcomes wait: {'; '.join(error.faults)}")
+    return lines
 
 
 _OF_REDIS: Final = {

@@ -71,17 +71,17 @@ def given(
                 faults.add((name,), f"it isn't JSON ({place}), which holds the table [{name}]")
                 values.pop(name, None)
                 continue
-        values[name] = _over(values.get(name), value)
+        values[name] = over(values.get(name), value)
     faults.sources = sources
     _check_variables((*names, *tables), named_in(values), faults)
     return values, faults
 
 
-def _over(below: object, above: object) -> object:
+def over(below: object, above: object) -> object:
     """A value over another: tables are joined, anything else is replaced."""
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
-    return {**below, **{name: _over(below.get(name), value) for name, value in above.items()}}
+    return {**below, **{name: over(below.get(name), value) for name, value in above.items()}}
 
 
 def _check_variables(names: tuple[str, ...], named: Iterable[str], faults: Faults) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_models.quantities import spoken
-from overnight_models.routes import QUEUES, SUBMIT, WEBHOOKS
+from overnight_models.routes import DELIVER, QUEUES, SUBMIT, WEBHOOKS
 from overnight_workers.celery_worker.temporary_directory import temporary_directory_fault
+from overnight_workers.configuration.broker_settings import without_urls
 from overnight_workers.configuration.webhook_settings import without_secrets
 from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.local_time import rules_version
@@ -57,6 +58,7 @@ def doctor() -> list[Finding]:
         *_workers(redis),
         *_keys(current, redis),
         *_encryption_keys(current, redis),
+        *_brokers(current, redis),
         *_secrets(current, redis),
         *_temporary_directory(),
     ]
@@ -223,16 +225,29 @@ def _encryption_keys(current: Settings, redis: Redis | None) -> list[Finding]:
     ]
 
 
+def _brokers(current: Settings, redis: Redis | None) -> list[Finding]:
+    """Where brokers are, as far as it is known here: the workers that deliver need it."""
+    lines = without_urls(current.brokers)
+    return _seen_from_here("urls of brokers", DELIVER, list(current.brokers), lines, redis)
+
+
 def _secrets(current: Settings, redis: Redis | None) -> list[Finding]:
     """The secrets of webhooks, as far as they are known here: the workers that send them need them."""
-    if not current.webhooks:
-        return []
     lines = without_secrets(current.webhooks)
-    word = NOTE if redis is not None and any(WEBHOOKS in sign.queues for sign in redis.signs) else FAULT
+    return _seen_from_here("secrets of webhooks", WEBHOOKS, list(current.webhooks), lines, redis)
+
+
+def _seen_from_here(
+    check: str, queue: str, names: Sequence[str], lines: Sequence[str], redis: Redis | None
+) -> list[Finding]:
+    """What is wrong here may be right where the workers of that queue run; only a note where there are some."""
+    if not names:
+        return []
     if not lines:
-        return [Finding("secrets of webhooks", OK, f"can be read: {', '.join(current.webhooks)}")]
-    do = "mend it where the workers with -Q overnight.webhooks run"
-    return [Finding("secrets of webhooks", word, f"as seen from here: {line}", do) for line in lines]
+        return [Finding(check, OK, f"can be read: {', '.join(names)}")]
+    word = NOTE if redis is not None and any(queue in sign.queues for sign in redis.signs) else FAULT
+    do = f"mend it where the workers with -Q {queue} run"
+    return [Finding(check, word, f"as seen from here: {line}", do) for line in lines]
 
 
 def _temporary_directory() -> list[Finding]:
