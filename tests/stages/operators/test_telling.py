@@ -12,10 +12,12 @@ import redis
 from overnight_models import routes
 from overnight_producers import verify
 from overnight_workers import process
+from overnight_workers.operators import telling
 from overnight_workers.operators.watch import watch
 from overnight_workers.stages import pulse
 from tests.driving import Service
 from tests.endpoints import SECRET, Reply, listening
+from tests.planted import found_in, secret
 
 _PROGRAM = """
 import pathlib, sys
@@ -116,6 +118,24 @@ def test_a_command_that_is_not_there_is_in_the_log_and_harms_nothing(
     look(service)
     assert "alarms not told" in capsys.readouterr().err
     assert process.redis_client().get(routes.WATCH_KEY) is not None
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["exec sleep 60", 'echo "Max retries exceeded with url: /services/$1" >&2; exit 3'],
+    ids=["hangs", "fails"],
+)
+def test_the_log_shows_nothing_of_a_command_s_arguments(
+    service: Service, script: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["sh", "-c", script, "page", secret("pager")]
+    monkeypatch.setenv("OVERNIGHT_ALARMS", json.dumps({"command": command}))
+    monkeypatch.setattr(telling, "_WITHIN_S", 2.0)  # of real time, and nobody waits for twenty
+    pause(service, "quiet")
+    look(service)
+    said = capsys.readouterr().err
+    assert "alarms not told" in said
+    assert found_in(said) == set()
 
 
 def test_an_alarm_is_told_to_a_webhook_until_it_is_taken(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from overnight_models.errors import BadSettings
 from overnight_models.wire.webhook import ALARM, write_body
 from overnight_workers.configuration.operator_settings import AlarmsTold
 from overnight_workers.configuration.webhook_settings import Webhook
+from overnight_workers.operators.foreign_texts import plain_words
 from overnight_workers.operators.redis_look import WatchedAlarm
 from overnight_workers.telemetry import logs
 from overnight_workers.webhooks.once import post
@@ -91,9 +92,13 @@ def _run(command: Sequence[str], document: Mapping[str, object]) -> bool:
         done = subprocess.run(
             command, input=orjson.dumps(document), capture_output=True, timeout=_WITHIN_S, check=False
         )
-        why = f"it ended with {done.returncode}: {done.stderr.decode(errors='replace')[-_MOST_SAID:].strip()}"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = str(error)
+        # its arguments and what it writes may hold the token of a pager: plain words only
+        said = plain_words(done.stderr.decode(errors="replace")[-_MOST_SAID:])
+        why = f"it ended with {done.returncode}: {said}"
+    except subprocess.TimeoutExpired:
+        why = f"it didn't end within {_WITHIN_S:.0f} s"
+    except OSError as error:
+        why = f"it can't be run: {error.strerror}"
     else:
         if done.returncode == 0:
             return True
