@@ -33,8 +33,27 @@ OF_DAYS = f"""
 """Sums of a day that aren't those of the spending, and the other way round."""
 
 
+UNFINISHED = """
+    WITH kept AS (
+        SELECT lane_id, headers_id, batch_id, model_id, state, in_real_time, up_to_tokens,
+               sum(n)::bigint AS n, sum(bytes)::bigint AS bytes, sum(max_tokens)::bigint AS max_tokens
+        FROM unfinished_sum GROUP BY 1, 2, 3, 4, 5, 6, 7
+        HAVING sum(n) <> 0 OR sum(bytes) <> 0 OR sum(max_tokens) <> 0
+    ), there AS (
+        SELECT lane_id, headers_id, batch_id, model_id, state,
+               state IN ('direct', 'racing') OR direct_at IS NOT NULL AS in_real_time,
+               ((size + 2000 + 49999) / 50000) * 50000 AS up_to_tokens,
+               count(*) AS n, sum(size)::bigint AS bytes, sum(max_tokens)::bigint AS max_tokens
+        FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone') AND NOT cancel_wanted
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
+    )
+    (TABLE kept EXCEPT TABLE there) UNION ALL (TABLE there EXCEPT TABLE kept)
+"""
+"""Sums that aren't those of the items, and the other way round."""
+
+
 def assert_sums_are_right(rows: Rows) -> None:
-    """What `status` shows is what `count(*)` finds, the spending is the bill, and no item is missing in its run."""
+    """The tally is what `count(*)` finds, the spending is the bill, and no item is missing in its run or its sum."""
     tally = rows(
         """
         WITH tallied AS (
@@ -65,6 +84,7 @@ def assert_sums_are_right(rows: Rows) -> None:
     )
     assert spending == [], "the spending"
     assert rows(OF_DAYS) == [], "the spending of days"
+    assert rows(UNFINISHED) == [], "the unfinished items"
     outside = rows(
         """
         SELECT id, run_id FROM item

@@ -19,7 +19,7 @@ from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.operators import item_list, item_views, overview, troubles
+from overnight_models.ledger.operators import item_list, item_views, overview, troubles, unfinished
 from overnight_models.ledger.operators.item_views import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.rows import fetch_all
@@ -258,6 +258,7 @@ def _keep_house(connection: Connection) -> object:
     obstacles.give_up(connection, {"lane 1": 60.0}, 60.0, by_broker={}, limit=_CHUNK)
     obstacles.forget(connection)
     rescue.fold_tally(connection)
+    unfinished.fold(connection)
     costs.fold_days(connection)
     rescue.forget_messages(connection)
     caching.forget(connection)

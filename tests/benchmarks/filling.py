@@ -176,6 +176,10 @@ FROM spending GROUP BY 1, 2, 3;
 INSERT INTO tally (noun, lane_id, run_id, headers_id, state, n, bytes)
 SELECT 'item', lane_id, run_id, headers_id, state, count(*), sum(size) FROM item
 GROUP BY lane_id, run_id, headers_id, state;
+INSERT INTO unfinished_sum (lane_id, headers_id, batch_id, model_id, state, in_real_time, up_to_tokens, n, bytes,
+                            max_tokens)
+SELECT lane_id, headers_id, batch_id, model_id, state, false, 50000, count(*), sum(size), sum(max_tokens) FROM item
+WHERE state IN ('waiting', 'batched') GROUP BY 1, 2, 3, 4, 5;
 INSERT INTO tally (noun, lane_id, state, n, bytes)
 SELECT 'delivery', lane_id, state, count(*), 0 FROM delivery GROUP BY lane_id, state;
 INSERT INTO tally (noun, lane_id, state, n, bytes)

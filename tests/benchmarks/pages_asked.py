@@ -84,9 +84,9 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
         "preview: cancel a batch",
         lambda connection: canceling.prospect(connection, ItemFilter(batch_id=1), load(None)),
     )
-    # each item that waits there is read for its price: it takes as long as there are, and says so by being over
     waits = ItemFilter(lane="lane 2", state="waiting")
     yield "preview: drain a lane", lambda connection: canceling.prospect(connection, waits, load(None))
+    yield "preview: resume a lane", lambda connection: canceling.unsent(connection, load(None), lane="lane 2")
     yield "preview: purge a run", lambda connection: group.prospect(connection, Purge(items=ItemFilter(run=RUN)))
     of_queue = Replayed(state="dead", queue="queue 1")
     yield "preview: replay what is dead of a queue", lambda connection: replay.count(connection, of_queue)

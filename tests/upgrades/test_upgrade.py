@@ -138,6 +138,26 @@ def test_items_of_runs_are_in_their_blocks_also_those_that_a_worker_of_the_versi
         assert [row["block"] for row in rows(url, "SELECT block FROM run_block ORDER BY block")] == [0, 1, 2, 3]
 
 
+def test_unfinished_items_are_added_up_also_those_of_a_worker_of_the_version_before(postgres: str) -> None:
+    written = """
+        INSERT INTO item (id, lane_id, headers_id, model_id, state, waiting_since, direct_at, size, max_tokens)
+        SELECT id, id % 2 + 1, 1, 1, 'waiting', now(), CASE WHEN id % 3 = 0 THEN now() END, id * 1000, 10
+        FROM generate_series({}, {}) AS id
+    """
+    packed = "UPDATE item SET state = 'batched', batch_id = id % 3, waiting_since = NULL WHERE id % {} = 0"
+    ended = "UPDATE item SET state = 'succeeded', direct_at = NULL WHERE state = 'batched' AND id % 7 = 0"
+    with database_at(postgres, "0040") as url, psycopg.connect(url, autocommit=True) as older:
+        for statement in (written.format(1, 300), packed.format(5), ended):
+            older.execute(statement.encode())
+        bring_up_to_date(url)
+        for statement in (written.format(301, 400), packed.format(4), ended):
+            older.execute(statement.encode())
+        assert_sums_are_right(lambda statement: rows(url, statement))
+        (row,) = rows(url, "SELECT sum(n)::int AS n FROM unfinished_sum")
+        ((there,),) = older.execute("SELECT count(*) FROM item WHERE state <> 'succeeded'").fetchall()
+        assert row["n"] == there < 400
+
+
 def test_what_was_spent_by_day_is_the_spending_also_of_a_worker_of_the_version_before(postgres: str) -> None:
     written = """
         INSERT INTO spending (submission_id, lane_id, tenant_id, model, answers, paid_twice, cost_nano, realtime_nano,

@@ -36,6 +36,7 @@ from overnight_models.tables.items import (
     RequestGroup,
     RunBlock,
     Tally,
+    UnfinishedSum,
     Unmeasured,
 )
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
@@ -103,6 +104,7 @@ __all__ = [
     "Tally",
     "Target",
     "Tenant",
+    "UnfinishedSum",
     "Unmeasured",
     "Workspace",
 ]

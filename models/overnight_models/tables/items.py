@@ -290,3 +290,25 @@ class Tally(Table, table=True):
     state: str = long_text()
     n: int = big()
     bytes: int = big()
+
+
+class UnfinishedSum(Table, table=True):
+    """Unfinished items that nobody has taken back, by what their price depends on, as changes to be added up.
+
+    By triggers, so it can't drift. What millions of items may cost is read from it.
+    """
+
+    __tablename__ = "unfinished_sum"
+    id: int | None = new_id()
+    lane_id: int
+    headers_id: int
+    batch_id: int | None = big(default=None)
+    model_id: int
+    state: str = long_text()
+    in_real_time: bool
+    """They are being sent in real time, or are to be."""
+    up_to_tokens: int
+    """The bound of each one's prompt, made a multiple of 50,000 (`ledger.unfinished`)."""
+    n: int = big()
+    bytes: int = big()
+    max_tokens: int = big()

@@ -39,6 +39,7 @@ from overnight_models.ledger.operators import (
     pulse,
     run_list,
     troubles,
+    unfinished,
     unused,
 )
 from overnight_models.ledger.operators.item_filter import ItemFilter
@@ -223,6 +224,7 @@ def ask_keeping_house(connection: Connection) -> None:
     rescue.noted_but_not_open(connection)
     rescue.stages_with_work(connection)
     rescue.fold_tally(connection)
+    unfinished.fold(connection)
     rescue.forget_messages(connection)
     rescue.forget_sightings(connection)
     caching.forget(connection)

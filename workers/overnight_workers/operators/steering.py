@@ -51,7 +51,7 @@ def resume(lane: str, by: By) -> str:
     known_lane(lane)
     if why_paused(lane) is None:
         return f"lane {lane} was not paused"
-    # in a transaction of its own: the lane isn't locked for as long as its items are read
+    # in a transaction of its own: the lane isn't locked for as long as its items may be read
     with database().transaction() as connection:
         going = canceling.unsent(connection, prices(), lane=lane)
     with database().transaction() as connection:
@@ -65,7 +65,7 @@ def resume(lane: str, by: By) -> str:
 def drain(lane: str, by: By) -> str:
     """Empty a lane: what is in it goes at once, then it is paused. Raises PermanentError when it is paused."""
     known_lane(lane)
-    # in a transaction of its own: the lane isn't locked for as long as its items are read
+    # in a transaction of its own: the lane isn't locked for as long as its items may be read
     with database().transaction() as connection:
         most_nano = _at_most(_waiting(connection, lane))
     with database().transaction() as connection:
@@ -86,7 +86,7 @@ def waiting_in(lane: str) -> str:
 
 
 def cost_of_waiting_in(lane: str) -> str:
-    """The same, and what they may cost. It reads each of them."""
+    """The same, and what they may cost."""
     with database().transaction() as connection:
         waiting = _waiting(connection, lane)
     said = f"{several(waiting.items, 'item waits', 'items wait')} in it"
@@ -94,7 +94,7 @@ def cost_of_waiting_in(lane: str) -> str:
 
 
 def cost_of_resuming(lane: str) -> str:
-    """How many items of a lane go when it isn't paused any more, and what they may cost. It reads each of them."""
+    """How many items of a lane go when it isn't paused any more, and what they may cost."""
     with database().transaction() as connection:
         return _going(canceling.unsent(connection, prices(), lane=lane))
 

@@ -23,7 +23,7 @@ from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, costs, plans, settle
-from overnight_models.ledger.operators import actions, failures, lanes, later_versions
+from overnight_models.ledger.operators import actions, failures, lanes, later_versions, unfinished
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.roads import kept
@@ -284,6 +284,7 @@ def _read_damaged() -> None:
 def _add_up() -> None:
     with process.database().transaction() as connection:
         rescue.fold_tally(connection)
+        unfinished.fold(connection)
         costs.fold_days(connection)
         settle.fold(connection)
         kept.fold(connection)

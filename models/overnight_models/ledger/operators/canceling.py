@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from overnight_models.ledger import cancel
 from overnight_models.ledger.connection import Connection
+from overnight_models.ledger.operators import unfinished
 from overnight_models.ledger.operators.item_filter import ItemFilter
-from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
+from overnight_models.ledger.pack.rates import RATE, Rates, rate_values, road_rates
 from overnight_models.ledger.rows import fetch_column, fetch_only
 from overnight_models.money.prices import Prices
+from overnight_models.request.worst_case import ADDED_TOKENS
 from overnight_models.states import BATCH, ITEM
 
 _UNFINISHED: Final = ", ".join(f"'{state}'" for state in ITEM.unfinished)
@@ -17,10 +21,10 @@ _UNSENT: Final = f"""
     (item.{ITEM.cancel.where} OR item.{ITEM.unpack.where}
      AND EXISTS (SELECT FROM batch WHERE batch.id = item.batch_id AND batch.state = 'packed'))
 """
-_DIRECT: Final = "(item.state IN ('direct', 'racing') OR item.direct_at IS NOT NULL)"
 _INDEXED: Final = {"waiting": " AND item.waiting_since IS NOT NULL", "held": " AND item.held_by IS NOT NULL"}
 """The same as the state, by a CHECK; no index mentions a state, and these have one."""
-_IN_REAL_TIME: Final = {True: _DIRECT, False: f"NOT {_DIRECT}"}
+_SUMMED: Final = frozenset({"lane", "workspace", "model", "state", "batch_id"})
+"""What sums know of items that are wanted."""
 
 
 class Prospect(NamedTuple):
@@ -43,37 +47,14 @@ class Prospect(NamedTuple):
 
 
 def prospect(connection: Connection, wanted: ItemFilter, prices: Prices) -> Prospect:
-    """How many unfinished items it is about, and what they cost, each by the rates of its road."""
-    roads = [_prospect(connection, wanted, prices, direct=direct) for direct in (False, True)]
-    return Prospect(*(sum(numbers) for numbers in zip(*roads, strict=True)))
+    """How many unfinished items it is about, and what they cost, each by the rates of its road.
 
-
-def _prospect(connection: Connection, wanted: ItemFilter, prices: Prices, *, direct: bool) -> Prospect:
-    return fetch_only(
-        connection,
-        Prospect,
-        f"""
-        WITH {RATE}, chosen AS (
-            SELECT item.model_id, item.size, item.max_tokens, item.state = 'following' AS is_free,
-                   {_UNSENT} AS is_unsent
-            FROM {wanted.source}
-            WHERE {wanted.where} AND item.state IN ({_UNFINISHED}) AND NOT item.cancel_wanted
-              AND {_IN_REAL_TIME[direct]}{_INDEXED.get(wanted.state or "", "")}
-        ), costing AS (
-            SELECT is_unsent, is_free, rate.model_id IS NULL AS is_unpriced,
-                   CASE WHEN is_free THEN 0 ELSE {worst("chosen")} END AS nano
-            FROM chosen LEFT JOIN rate ON {rated("chosen")}
-        )
-        SELECT count(*) FILTER (WHERE is_unsent) AS unsent,
-               coalesce(sum(nano) FILTER (WHERE is_unsent), 0)::bigint AS unsent_nano,
-               count(*) FILTER (WHERE NOT is_unsent) AS sent,
-               coalesce(sum(nano) FILTER (WHERE NOT is_unsent), 0)::bigint AS sent_nano,
-               count(*) FILTER (WHERE is_unpriced AND NOT is_free) AS unpriced
-        FROM costing
-        """,
-        **wanted.values,
-        **rate_values(road_rates(connection, prices, batch=not direct), {}),
-    )
+    From sums where they know what is wanted, so it costs the same for any number; else each item is read.
+    """
+    roads = _roads(connection, prices)
+    if wanted.narrowed.keys() <= _SUMMED and _are_exact(roads):
+        return _priced(connection, _of_sums(wanted.where), wanted.values, roads)
+    return _priced(connection, _of_each(wanted), wanted.values, roads)
 
 
 def unsent(
@@ -83,11 +64,79 @@ def unsent(
 
     A lane that goes on has its rejected batches tried whole, too.
     """
-    filters = [
-        ItemFilter(lane=lane, workspace=workspace, state="waiting"),
-        *(ItemFilter(batch_id=batch) for batch in _unsent_batches(connection, lane, workspace)),
-    ]
-    parts = [prospect(connection, wanted, prices) for wanted in filters]
+    roads, batches = _roads(connection, prices), _unsent_batches(connection, lane, workspace)
+    of = ItemFilter(lane=lane, workspace=workspace)
+    if _are_exact(roads):
+        summed = _of_sums(f"{of.where} AND (item.state = 'waiting' OR item.batch_id = ANY(:batches))")
+        return _priced(connection, summed, {**of.values, "batches": batches}, roads)
+    filters = [replace(of, state="waiting"), *(ItemFilter(batch_id=batch) for batch in batches)]
+    return _added(_priced(connection, _of_each(part), part.values, roads) for part in filters)
+
+
+def _roads(connection: Connection, prices: Prices) -> dict[bool, Rates]:
+    """The rates in batches, and (True) in real time."""
+    return {in_real_time: road_rates(connection, prices, batch=not in_real_time) for in_real_time in (False, True)}
+
+
+def _are_exact(roads: dict[bool, Rates]) -> bool:
+    return all(map(unfinished.are_exact, roads.values()))
+
+
+def _of_sums(where: str) -> str:
+    """The wanted items, as `_priced` takes them: a row for many."""
+    return f"""
+        SELECT item.model_id, item.n, item.bytes, item.max_tokens, item.in_real_time, item.up_to_tokens AS bound,
+               item.state = 'following' AS is_free, {_UNSENT} AS is_unsent
+        FROM unfinished_sum item WHERE {where}
+    """
+
+
+def _of_each(wanted: ItemFilter) -> str:
+    """The same, a row for each."""
+    return f"""
+        SELECT item.model_id, 1 AS n, item.size::bigint AS bytes, item.max_tokens::bigint AS max_tokens,
+               item.state IN ('direct', 'racing') OR item.direct_at IS NOT NULL AS in_real_time,
+               item.size + {ADDED_TOKENS} AS bound, item.state = 'following' AS is_free, {_UNSENT} AS is_unsent
+        FROM {wanted.source}
+        WHERE {wanted.where} AND item.state IN ({_UNFINISHED}) AND NOT item.cancel_wanted
+          {_INDEXED.get(wanted.state or "", "")}
+    """
+
+
+def _priced(connection: Connection, items: str, values: dict[str, object], roads: dict[bool, Rates]) -> Prospect:
+    """What items cost, as a query has them, with its parameters."""
+    return _added(
+        _of_road(connection, items, {**values, "in_real_time": in_real_time, **rate_values(rates, {})})
+        for in_real_time, rates in roads.items()
+    )
+
+
+def _of_road(connection: Connection, items: str, values: dict[str, object]) -> Prospect:
+    return fetch_only(
+        connection,
+        Prospect,
+        f"""
+        WITH {RATE}, costing AS (
+            SELECT chosen.n, is_unsent, is_free, rate.model_id IS NULL AS is_unpriced,
+                   CASE WHEN is_free THEN 0
+                        ELSE (bytes + chosen.n * {ADDED_TOKENS}) * rate.input_nano + max_tokens * rate.output_nano
+                   END AS nano
+            FROM ({items}) chosen
+            LEFT JOIN rate ON rate.model_id = chosen.model_id AND bound > rate.above AND bound <= rate.up_to
+            WHERE in_real_time = :in_real_time
+        )
+        SELECT coalesce(sum(n) FILTER (WHERE is_unsent), 0)::bigint AS unsent,
+               coalesce(sum(nano) FILTER (WHERE is_unsent), 0)::bigint AS unsent_nano,
+               coalesce(sum(n) FILTER (WHERE NOT is_unsent), 0)::bigint AS sent,
+               coalesce(sum(nano) FILTER (WHERE NOT is_unsent), 0)::bigint AS sent_nano,
+               coalesce(sum(n) FILTER (WHERE is_unpriced AND NOT is_free), 0)::bigint AS unpriced
+        FROM costing
+        """,
+        **values,
+    )
+
+
+def _added(parts: Iterable[Prospect]) -> Prospect:
     return Prospect(*(sum(numbers) for numbers in zip(*parts, strict=True)))
 
 
