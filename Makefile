@@ -46,6 +46,9 @@ drill.questions: .venv  ## ten questions of a night, answered by clicks in Chrom
 axe: .venv  ## every page of ours in Chromium, by axe-core; needs chromium and npm
 	.venv/bin/python -m tests.accessibility
 
+tour: .venv  ## each act of the pages clicked on a running installation with 0, 1 and 100,000 rows; needs chromium; 10 minutes
+	.venv/bin/python -m tests.tour
+
 grafana: .venv  ## the shipped dashboard beside the types that Grafana publishes; needs npm
 	.venv/bin/python -m tests.grafana
 
@@ -128,4 +131,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos outbox drill drill.questions axe grafana bench bench.against bench.profile bench.floor bench.rows bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean
+.PHONY: help demo check format test long chaos outbox drill drill.questions axe tour grafana bench bench.against bench.profile bench.floor bench.rows bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

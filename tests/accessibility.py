@@ -160,18 +160,17 @@ async def _judged(browser: Browser, axe: str) -> list[str]:
 
 
 async def _failed(browser: Browser) -> list[str]:
-    """A page that can't be shown by a fault of ours has nothing to be judged."""
+    """A page that can't be shown by a fault of ours, or isn't ours at all, has nothing to be judged."""
     title = await browser.value("document.querySelector('.overnight .fault h1')?.textContent ?? ''")
-    return [f"it says: {title}"] if title == OUR_FAULT.title else []
+    is_ours = await browser.value("document.querySelector('.overnight') !== null")
+    return [f"it says: {title}"] if title == OUR_FAULT.title else [] if is_ours else ["it isn't one of our pages"]
 
 
 async def _too_wide(browser: Browser, width: int) -> list[str]:
-    """A page scrolls down only; a table may scroll in a box of its own, and in a narrow window it is cards."""
+    """A page scrolls down only, and so do its tables; in a narrow window they are cards."""
     wide = int(await browser.value("document.documentElement.scrollWidth"))
     faults = [f"it is {wide} pixels wide"] if wide > width else []
-    if width < _WIDTHS[0]:
-        faults += [f"it scrolls sideways: {label}" for label in json.loads(await browser.value(_SIDEWAYS))]
-    return faults
+    return faults + [f"it scrolls sideways: {label}" for label in json.loads(await browser.value(_SIDEWAYS))]
 
 
 async def _by_keyboard(browser: Browser) -> list[str]:

@@ -26,6 +26,10 @@ _KEYS: Final = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
 _WITH_SHIFT: Final = 8
 
 
+class PageLeft(Exception):
+    """What was asked of a page isn't known any more: the browser left it meanwhile."""
+
+
 class Browser:
     """One page of it."""
 
@@ -34,15 +38,19 @@ class Browser:
 
     async def open(self, url: str, *, width: int, theme: str, height: int = 900) -> None:
         """Go there, in that width and with that theme, and wait until the page has loaded."""
+        await self.resize(width, theme, height)
+        await self._call("Page.navigate", url=url)
+        assert await self.value(_READY)
+
+    async def resize(self, width: int, theme: str, height: int = 900) -> None:
+        """Show the page that is there in that width and with that theme."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self._call("Emulation.setDeviceMetricsOverride", **metrics)
         features = [{"name": "prefers-color-scheme", "value": theme}]
         await self._call("Emulation.setEmulatedMedia", features=features)
-        await self._call("Page.navigate", url=url)
-        assert await self.value(_READY)
 
     async def value(self, expression: str) -> Any:
-        """What an expression of JavaScript comes to; of a promise, what it is kept with."""
+        """What an expression of JavaScript comes to; of a promise, what it is kept with. Raises PageLeft."""
         said = await self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in said, said["exceptionDetails"]
         return said["result"].get("value")
@@ -59,6 +67,17 @@ class Browser:
         await self._call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **pressed)
         await self._call("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
+    async def click(self, x: float, y: float, *, times: int = 1) -> None:
+        """Press the mouse there, in pixels of the window; three times mark the words of a field."""
+        for number in range(1, times + 1):
+            pressed = {"x": x, "y": y, "button": "left", "clickCount": number}
+            await self._call("Input.dispatchMouseEvent", type="mousePressed", **pressed)
+            await self._call("Input.dispatchMouseEvent", type="mouseReleased", **pressed)
+
+    async def write(self, text: str) -> None:
+        """Type a text where the focus is, in place of what is marked there."""
+        await self._call("Input.insertText", text=text)
+
     async def picture(self, file: Path) -> None:
         """Write the whole page there, as PNG."""
         shot = await self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
@@ -73,6 +92,8 @@ class Browser:
             assert message is not None, "the browser went away"
             answer = json.loads(message)
             if answer.get("id") == number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise PageLeft
                 assert "error" not in answer, answer
                 result: dict[str, Any] = answer["result"]
                 return result

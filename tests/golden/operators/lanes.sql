@@ -17,8 +17,8 @@ WHERE id = :id AND paused_at IS NULL;
 
 -- end_drains: Lanes that are drained are paused, once what was to go has its outcome, or is held. Returns their names.
 UPDATE lane
-SET paused_at = now(), paused_reason = 'drained: what came later waits', paused_by = drained_by,
-    drain_until = NULL, drained_by = NULL
+SET paused_at = now(), paused_reason = 'drained: what came later waits, and what is held',
+    paused_by = drained_by, drain_until = NULL, drained_by = NULL
 WHERE drain_until IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM item

@@ -30,6 +30,7 @@ INSERT INTO target (broker, queue, messages, looked_at, oldest_since)
 INSERT INTO obstacle (broker, queue, why)
     SELECT broker, queue, 'ConnectionRefusedError: connection refused by eu-central-broker, after 4 tries in 12 seconds'
     FROM target WHERE id % 5 = 0;
+UPDATE obstacle SET queue = repeat('q', 199) || 5 WHERE queue LIKE '%-of-the-shop-4';
 INSERT INTO item (id, lane_id, headers_id, model_id, tenant_id, run_id, max_tokens, state, batch_id, size,
                   waiting_since, target_id, deadline, held_by, held_since, held_reason)
     SELECT i, 3 + i % 25, 1, 1, 2 + i % 40, 3 + i % 40, 500,
@@ -103,4 +104,16 @@ INSERT INTO catalog_schedule (catalog_id, path, cron, zone, overlap, when_paused
 INSERT INTO relay (name, waiting, oldest_s, aside, aside_why, items, failing_since, failing_why)
     VALUES ('shop', 1200, 4000, 3, 'the message has no key', 100000, now() - interval '20 min',
             'connection to server at port 5432 failed: Connection timed out');
+UPDATE lane SET name = repeat('w', 200) WHERE name = '{_LANE}-20';
+UPDATE tenant SET name = CASE WHEN id = 3 THEN repeat('客户名称', 50) ELSE repeat('t', 200) END WHERE id IN (3, 4);
+UPDATE run SET name = repeat('r', 200) WHERE id = 5;
+UPDATE target SET queue = repeat('q', 199) || id WHERE id IN (3, 5);
+UPDATE request SET key = repeat('k', 200) WHERE item_id IN (1099, 1100);
+UPDATE request SET key = repeat('钥匙', 100) WHERE item_id = 1098;
+UPDATE catalog SET name = repeat('c', 200) WHERE name = 'german-catalogue-3';
+UPDATE catalog SET name = repeat('目录', 100) WHERE name = 'german-catalogue-4';
+UPDATE action SET actor = repeat('p', 200), wish = '{{"tenant": "' || repeat('t', 200) || '"}}' WHERE id IN (58, 60);
+INSERT INTO budget (tenant_id, period, cap_nano, strict)
+    SELECT id, 'month', 4000000000, true FROM tenant WHERE id IN (3, 4);
+INSERT INTO relay (name, waiting, oldest_s, aside, aside_why, items) VALUES (repeat('y', 200), 1, 4000, 0, NULL, 1);
 """

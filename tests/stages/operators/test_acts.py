@@ -278,10 +278,17 @@ def test_what_is_under_way_can_be_aborted_and_what_is_over_stays_as_it_is(pages:
     page = pages.page(f"/actions/{number}")
     assert "Abort it" in page
     assert 'http-equiv="refresh"' in page
+    assert f'data-from="/actions/{number}?part=now" data-while="progress"' in page
+    part = pages.page(f"/actions/{number}?part=now")
+    assert "<progress" in part
+    assert "Abort it" in part
+    assert "<html" not in part
     assert pages.post(f"/actions/{number}", {}).status_code == 303
     assert "Aborted by ann" in text_of(pages.page(f"/actions/{number}"))
     assert pages.post(f"/actions/{number}", {}).status_code == 409
-    assert 'http-equiv="refresh"' not in pages.page(f"/actions/{number}")
+    over = pages.page(f"/actions/{number}")
+    assert "data-from" not in over
+    assert 'http-equiv="refresh"' not in over
     assert pages.get("/actions/99999").status_code == 404
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from overnight_models.ledger.operators.actions import By
+from overnight_models.wire.outcome import dollars
 from overnight_workers.anthropic_api.api import ApiUnavailable
 from overnight_workers.cli import app
-from overnight_workers.operators import operator_overrides
+from overnight_workers.operators import operator_overrides, steering
 from overnight_workers.operators.operator_overrides import CantDecide
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
@@ -32,6 +34,15 @@ def test_an_adopted_id_that_has_ended_is_proven_at_once(service: Service) -> Non
     assert service.ledger.states("batch") == ["ended"]
     service.finish()
     assert service.api.meter()["creates"] == 1
+
+
+def test_what_is_said_before_an_id_is_adopted_is_kept_of_it(service: Service) -> None:
+    api_id = unclear(service, created=True, items=3)
+    said = steering.items_of_batch(1)
+    steering.adopt(1, str(api_id), By("ann", via="flower"))
+    kept = service.ledger.fetch_one("SELECT name, items, most_nano FROM action")
+    assert (kept["name"], kept["items"]) == ("decide", 3)
+    assert said == f"it has 3 unfinished items: ${dollars(kept['most_nano'])} at the most"
 
 
 def test_an_adopted_id_that_can_not_be_read_yet_keeps_the_batch_until_its_token_proves_it(service: Service) -> None:

@@ -288,4 +288,4 @@ def test_every_page_is_reached_from_every_page_and_says_where_it_is(planted: Pla
         assert set(re.findall(r'href="(/\w+)"', nav[0])) >= set(LISTS)
         assert re.search(rf'href="{path}" aria-current="page"', nav[0])
         assert "<script>" not in page
-    assert row(planted.page("/items"), "1").startswith("sku-1 default succeeded")
+    assert row(planted.page("/items"), "1").startswith("sku-1 default run spring succeeded batch 1")

@@ -95,12 +95,13 @@ class ActionPage(Form):
     tab = "actions"
 
     async def answer(self, *parts: str) -> None:
-        """It; one that goes on is asked for again every two seconds."""
+        """It; of one that goes on the page asks again every few seconds, with `?part=now` for what changes."""
         number = int(parts[0])
         action = await self.ask(lambda connection: actions.action(connection, number))
         if action is None:
             raise Fault(404, f"There is no action {number}", "None of that number was ever begun.")
-        self.show("action.html", action=action, wish=words.wish(action))
+        template = "action_part.html" if self.words("part").get("part") == "now" else "action.html"
+        self.show(template, action=action, wish=words.wish(action))
 
     async def act(self, *parts: str) -> None:
         """Do no further group of it. What is done stays done."""

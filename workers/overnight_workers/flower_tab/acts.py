@@ -196,7 +196,8 @@ ACTS: Final[Mapping[str, Act]] = {
     ),
     "drain": _of_lane(
         "Drain lane {}",
-        "What is in it goes at once, whatever its thresholds and hours say; it is paused when that has its outcomes.",
+        "What is in it goes at once, whatever its thresholds and hours say; when that has its outcomes, or is held by a"
+        " budget, the lane is paused.",
         "Drain it",
         steering.drain,
         steering.why_paused,

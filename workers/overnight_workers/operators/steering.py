@@ -258,8 +258,9 @@ def set_cap(of: Of, name: str, period: Period, cap_nano: int | None, by: By, *, 
 
 def adopt(batch: int, api_id: str, by: By) -> str:
     """An unclear batch is the one of this id at the API, a person says. Raises as `operator_overrides.adopt`."""
+    items = _items_now(batch)
     said = operator_overrides.adopt(batch, api_id)
-    _note_decision({"batch": batch, "adopt": api_id}, by)
+    _note_decision({"batch": batch, "adopt": api_id}, by, items)
     return said
 
 
@@ -284,10 +285,7 @@ def _items_now(batch: int) -> Prospect:
         return _of_batch(connection, batch)
 
 
-def _note_decision(wish: actions.Wish, by: By, items: Prospect | None = None) -> None:
-    """items: what the decision is about, and may cost; None: it costs nothing."""
+def _note_decision(wish: actions.Wish, by: By, items: Prospect) -> None:
+    """items: what the decision is about, and may cost: what was said before is what is kept."""
     with database().transaction() as connection:
-        if items is None:
-            actions.note(connection, "decide", wish, by)
-        else:
-            actions.note(connection, "decide", wish, by, items=items.items, most_nano=_at_most(items))
+        actions.note(connection, "decide", wish, by, items=items.items, most_nano=_at_most(items))

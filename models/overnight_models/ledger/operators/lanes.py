@@ -67,8 +67,8 @@ def end_drains(connection: Connection) -> list[str]:
         connection,
         str,
         f"""
-        UPDATE lane SET paused_at = now(), paused_reason = 'drained: what came later waits', paused_by = drained_by,
-                        drain_until = NULL, drained_by = NULL
+        UPDATE lane SET paused_at = now(), paused_reason = 'drained: what came later waits, and what is held',
+                        paused_by = drained_by, drain_until = NULL, drained_by = NULL
         WHERE drain_until IS NOT NULL AND NOT EXISTS (
             SELECT FROM item WHERE lane_id = lane.id AND waiting_since IS NOT NULL AND item.id <= lane.drain_until
         ) AND NOT EXISTS (

@@ -1,9 +1,9 @@
 // Asks for the page's changing part every few seconds and patches what differs, so that nothing flickers, scrolls
-// or loses its selection.
+// or loses its selection, and whoever goes by keyboard stays where he is. `data-while`: as long as that stands in it.
 (function () {
   "use strict";
   var EVERY_MS = 3000;
-  var page = document.getElementById("now");
+  var page = document.querySelector("[data-from]");
   // not relative to the page: its address may hold a password, which fetch refuses
   var from = window.location.origin + page.dataset.from;
 
@@ -46,6 +46,7 @@
 
   function failed(why) {
     var dot = page.querySelector(".status-dot");
+    if (!dot) { return; }
     dot.className = "status-dot status-dot-error";
     dot.nextElementSibling.textContent = why;
   }
@@ -68,6 +69,7 @@
         }
       } catch (error) { failed("Flower doesn't answer"); }
     }
+    if (page.dataset.while && !page.querySelector(page.dataset.while)) { return; }
     window.setTimeout(refresh, EVERY_MS);
   }
 
