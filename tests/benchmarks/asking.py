@@ -147,9 +147,9 @@ def _new_item(number: int, headers_id: int) -> NewItem:
 
 
 def _outcome(connection: Connection) -> object:
-    item_id = answer.locate(connection, answer.Asked("lane 2", KEY)).item_id
-    assert item_id is not None
-    return answer.read_item(connection, item_id)
+    _, row = answer.asked_for(connection, answer.Asked("lane 2", KEY))
+    assert row is not None
+    return row
 
 
 def _batches(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:

@@ -14,6 +14,39 @@ JOIN lane ON lane.id = item_key.lane_id
 LEFT JOIN request ON request.item_id = item_key.item_id
 WHERE lane.name = :lane AND key_hash = :key_hash;
 
+-- _with_group, 1 of 2: The item that has a key.
+-- value_1 = 1
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
+    SELECT api_id
+    FROM submission
+    WHERE submission.id = outcome.submission_id
+)) AS api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
+    0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, answer_group.packed
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
+LEFT JOIN answer_group ON answer_group.id = outcome.body_group AND outcome.message IS NULL
+WHERE item.id = :value_1;
+
+-- _with_group, 2 of 2: The item that has a key.
+-- value_1 = 'text', value_2 = '\x00'
+SELECT item_id
+FROM item_key
+WHERE lane_id = (
+    SELECT lane.id
+    FROM lane
+    WHERE lane.name = :value_1
+) AND key_hash = :value_2;
+
 -- outcomes_page, 1 of 2: The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.
 -- after = 1, lane = null, most = 1, problem = null, run = 'text'
 SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size

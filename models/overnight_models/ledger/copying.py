@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import starmap
 from typing import TypeVar
 
 import psycopg
-from psycopg.rows import args_row
 
 from overnight_models.ledger.connection import Connection, PlainConnection
+from overnight_models.ledger.rows import maker
 
 R = TypeVar("R")
 Row = tuple[object, ...]
@@ -24,13 +25,15 @@ def driver_connection(connection: Connection) -> psycopg.Connection:
     return driver
 
 
-def fetch_binary(connection: Connection, row: Callable[..., R], sql: str, values: Sequence[object]) -> list[R]:
-    """Run one statement, with `%s` for its values; what `row` makes of each row's columns.
+def fetch_binary(connection: Connection, row: type[R], sql: str, values: Sequence[object]) -> list[R]:
+    """Run one statement, with `%s` for its values; its rows, each as a `row`, as `rows.fetch_all` makes them.
 
     Bytes come as they are, and not twice as long in hex.
     """
-    with driver_connection(connection).cursor(binary=True, row_factory=args_row(row)) as cursor:
-        return cursor.execute(sql.encode(), values).fetchall()
+    with driver_connection(connection).cursor(binary=True) as cursor:
+        rows = cursor.execute(sql.encode(), values).fetchall()
+        columns = tuple(column.name for column in cursor.description or ())
+    return list(starmap(maker(row, columns), rows))
 
 
 def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:

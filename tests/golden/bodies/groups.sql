@@ -2,11 +2,15 @@
 
 -- _fetch, 1 of 2
 -- value_1 = '{1}'
-b'SELECT id, packed FROM answer_group WHERE id = ANY(:value_1)';
+SELECT id, packed
+FROM answer_group
+WHERE id = ANY(:value_1);
 
 -- _fetch, 2 of 2
 -- value_1 = '{1}'
-b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
+SELECT id, packed
+FROM request_group
+WHERE id = ANY(:value_1);
 
 -- are_begun: Whether bodies may be written in groups: no process of a version runs that can't read them. See `schema`.
 SELECT bodies_in_groups

@@ -89,19 +89,27 @@ SELECT last_value
 FROM item_id;
 
 -- step_groups, 1 of 3: Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by.
+-- value_1 = 1
+SELECT answer_group.id, lane.name AS lane, substring(packed FOR 12) AS head
+FROM answer_group
+JOIN item ON item.id = answer_group.id
+JOIN lane ON lane.id = item.lane_id
+WHERE answer_group.id > :value_1
+ORDER BY answer_group.id
+LIMIT 50;
+
+-- step_groups, 2 of 3: Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by.
+-- value_1 = 1
+SELECT packed
+FROM answer_group
+WHERE id = :value_1
+FOR UPDATE;
+
+-- step_groups, 3 of 3: Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by.
 -- id = 1, packed = '\x00'
 UPDATE answer_group
 SET packed = :packed
 WHERE id = :id;
-
--- step_groups, 2 of 3: Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by.
--- value_1 = 1
-b'SELECT answer_group.id, lane.name,
-    substring(packed FOR 12) FROM answer_group JOIN item ON item.id = answer_group.id JOIN lane ON lane.id = item.lane_id WHERE answer_group.id > :value_1 ORDER BY answer_group.id LIMIT 50';
-
--- step_groups, 3 of 3: Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by.
--- value_1 = 1
-b'SELECT packed FROM answer_group WHERE id = :value_1 FOR UPDATE';
 
 -- step_texts, 1 of 4: The same of texts in rows.
 -- after = 1

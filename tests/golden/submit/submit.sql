@@ -8,21 +8,33 @@ WHERE batch_id = :id AND state = 'batched';
 
 -- _from_cursor, 1 of 2
 -- value_1 = 1
-b"\n
-SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id\n
-FROM (\n SELECT id, prefix_id, model_id FROM item WHERE batch_id = :value_1
-    AND state = 'batched' ORDER BY id OFFSET 0\n) narrow\n
-CROSS JOIN LATERAL (\n SELECT params, body_group,
-    body_place FROM request WHERE item_id = narrow.id OFFSET 0\n) request\n";
+SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
+FROM (
+    SELECT id, prefix_id, model_id
+    FROM item
+    WHERE batch_id = :value_1 AND state = 'batched'
+    ORDER BY id OFFSET 0
+) narrow
+CROSS JOIN LATERAL (
+    SELECT params, body_group, body_place
+    FROM request
+    WHERE item_id = narrow.id OFFSET 0
+) request;
 
 -- _from_cursor, 2 of 2
 -- value_1 = 1
-b"\n
-SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id\n
-FROM (\n SELECT id, prefix_id, model_id FROM item WHERE batch_id = :value_1
-    AND state = 'batched' ORDER BY prefix_id, model_id, id OFFSET 0\n) narrow\n
-CROSS JOIN LATERAL (\n SELECT params, body_group,
-    body_place FROM request WHERE item_id = narrow.id OFFSET 0\n) request\n";
+SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
+FROM (
+    SELECT id, prefix_id, model_id
+    FROM item
+    WHERE batch_id = :value_1 AND state = 'batched'
+    ORDER BY prefix_id, model_id, id OFFSET 0
+) narrow
+CROSS JOIN LATERAL (
+    SELECT params, body_group, body_place
+    FROM request
+    WHERE item_id = narrow.id OFFSET 0
+) request;
 
 -- _sendable_batch: The oldest batch that may be sent, locked.
 -- limits = '{1}', names = '{text}'

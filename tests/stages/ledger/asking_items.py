@@ -81,6 +81,7 @@ def ask_intake(connection: Connection) -> None:
     answer.states(connection, "default", ["first plain"])
     answer.run_counts(connection, "r")
     answer.locate(connection, answer.Asked("default", "first plain"))
+    answer.asked_for(connection, answer.Asked("default", "first plain"))
     answer.read_item(connection, final_item(connection))
     answer.outcomes_page(connection, run="r", lane=None, problem=None, after=0)
     prefixes.use(connection, [1])

@@ -36,7 +36,7 @@ class Recorded:
         asked_by = _ledger_function()
         if asked_by is None:
             return
-        text = readable(plain(str(query)))
+        text = readable(plain(query.decode() if isinstance(query, bytes) else str(query)))
         known = self.statements.setdefault(asked_by, [])
         if text not in known:
             known.append(text)

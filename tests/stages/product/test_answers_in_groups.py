@@ -19,6 +19,7 @@ from overnight_workers.cli import app
 from overnight_workers.stages import rescue
 from overnight_workers.stages.deliver.deliver import deliver
 from tests.driving import Service, callback, item, read_command
+from tests.stages.ledger.recording import recording
 
 KEYS = [f"k{n}" for n in range(12)]
 
@@ -141,11 +142,12 @@ def test_a_damaged_group_costs_only_its_own_items_and_is_an_alarm_until_it_is_re
     assert alarms() == [second]
 
     with process.database().transaction() as connection:
-        outcome = answer.read_item(connection, min(lost.values()))
-    assert outcome is not None
-    assert (outcome.ok, outcome.problem, outcome.message) == (False, "errored", None), (
-        "it isn't shown as if it were fine"
-    )
+        read = answer.read_item(connection, min(lost.values()))
+    for outcome in (read, product.outcome(key=min(lost))):
+        assert outcome is not None
+        assert (outcome.ok, outcome.problem, outcome.message) == (False, "errored", None), (
+            "it isn't shown as if it were fine"
+        )
 
     restore(service)
     rescue._read_damaged()
@@ -156,13 +158,29 @@ def test_a_damaged_group_costs_only_its_own_items_and_is_an_alarm_until_it_is_re
     assert delivered(service) == {key: whole[key] for key in lost}
 
 
-def test_a_group_that_is_gone_is_damaged_too(service: Service) -> None:
+def test_one_outcome_by_its_key_is_read_by_two_statements_with_its_group(service: Service, product: Overnight) -> None:
+    service.accept(*(item(key) for key in KEYS))
+    service.finish()
+    whole = texts(service)
+    with recording() as recorded:
+        service.restart()
+        outcome = product.outcome(key="k5")
+    assert outcome is not None
+    assert outcome.message == whole["k5"]
+    asked = {file: len(statements) for (file, _), statements in recorded.statements.items()}
+    assert asked == {"answer.py": 2, "operators/pulse.py": 1}
+
+
+def test_a_group_that_is_gone_is_damaged_too(service: Service, product: Overnight) -> None:
     service.accept(*(item(key) for key in KEYS), run="r")
     service.finish()
     service.ledger.execute("DELETE FROM answer_group")
     said = [orjson.loads(line) for line in read_command(app, "outcomes", "--run", "r").splitlines()]
     assert {(document["ok"], document["problem"]) for document in said} == {(False, "errored")}
     assert all("isn't there" in document["detail"] for document in said)
+    by_key = product.outcome(key=KEYS[0])
+    assert by_key is not None
+    assert "isn't there" in (by_key.detail or "")
 
 
 def test_who_follows_has_its_own_copy_of_the_answer(service: Service) -> None:

@@ -83,9 +83,8 @@ def _asked(about: About) -> Asked:
 
 def _outcome(about: About) -> dict[str, object] | None:
     """`{"state", "outcome"}`, `{"rejected": why}` or `{"not_yet": why}`; null when there is no such item."""
-    with process.database().transaction() as connection:
-        standing = ledger.locate(connection, _asked(about))
-        row = None if standing.item_id is None else ledger.read_item(connection, standing.item_id)
+    with process.database().quick() as connection:
+        standing, row = ledger.asked_for(connection, _asked(about))
     if row is None:
         return _without_item(standing)
     return {"state": row.state, "outcome": None if row.ok is None else documents.document(row)}

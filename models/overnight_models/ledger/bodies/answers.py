@@ -112,8 +112,11 @@ class Unread:
     """Of those, the items for which an encryption key isn't there: nothing is wrong with their answers."""
 
 
-def read(connection: Connection, rows: Collection[Answered]) -> Unread:
-    """Put into rows the answers that lie in groups, or are encrypted. Returns what can't be read, by item."""
+def read(connection: Connection, rows: Collection[Answered], at_hand: Mapping[int, bytes] | None = None) -> Unread:
+    """Put into rows the answers that lie in groups, or are encrypted. Returns what can't be read, by item.
+
+    at_hand: groups as their rows have them, which needn't be fetched.
+    """
     lying = [(row, place) for row in rows if (place := place_of(row)) is not None]
     why: dict[int, str] = {}
     without_key: set[int] = set()
@@ -126,7 +129,7 @@ def read(connection: Connection, rows: Collection[Answered]) -> Unread:
                 if isinstance(error, Unreadable):
                     without_key.add(row.id)
     if lying:
-        groups_read = read_places(connection, TABLE, (place for _, place in lying))
+        groups_read = read_places(connection, TABLE, (place for _, place in lying), at_hand)
         for row, place in lying:
             row.message = groups_read.bodies.get(place)
             if place.group in groups_read.damaged:
@@ -141,9 +144,9 @@ def _str(text: str | bytes) -> str:
     return text.decode() if isinstance(text, bytes) else text
 
 
-def show(connection: Connection, rows: Collection[Shown]) -> Unread:
+def show(connection: Connection, rows: Collection[Shown], at_hand: Mapping[int, bytes] | None = None) -> Unread:
     """The same. What can't be read is no answer, and its row says so."""
-    unread = _with_details(connection, rows, read(connection, rows))
+    unread = _with_details(connection, rows, read(connection, rows, at_hand))
     for row in rows if unread.why else ():
         why = unread.why.get(row.id)
         if why is None:
@@ -171,9 +174,9 @@ def _with_details(connection: Connection, rows: Collection[Shown], unread: Unrea
     return Unread(why, frozenset(without_key))
 
 
-def show_all(connection: Connection, rows: Collection[Shown]) -> None:
+def show_all(connection: Connection, rows: Collection[Shown], at_hand: Mapping[int, bytes] | None = None) -> None:
     """The same, for whoever hands them on. Raises NoKey while an encryption key isn't there: they wait for it."""
-    unread = show(connection, rows)
+    unread = show(connection, rows, at_hand)
     if unread.without_key:
         waiting = "an outcome waits" if len(unread.without_key) == 1 else f"{len(unread.without_key):,} outcomes wait"
         raise NoKey(f"{waiting} for an encryption key: {unread.why[min(unread.without_key)]}")

@@ -119,8 +119,16 @@ class Found(NamedTuple):
     """Of those, the ones whose encryption key isn't there: nothing is wrong with them."""
 
 
-def read_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> Found:
-    """Bodies by their places. Each group is fetched and decompressed once, and only what is wanted of it is kept."""
+def read_places(
+    connection: Connection,
+    table: GroupTable,
+    places: Iterable[tuple[int, int]],
+    at_hand: Mapping[int, bytes] | None = None,
+) -> Found:
+    """Bodies by their places. Each group is fetched and decompressed once, and only what is wanted of it is kept.
+
+    at_hand: groups as their rows have them, which needn't be fetched.
+    """
     wanted: dict[int, set[int]] = {}
     for number, place in places:
         wanted.setdefault(number, set()).add(place)
@@ -130,7 +138,9 @@ def read_places(connection: Connection, table: GroupTable, places: Iterable[tupl
     numbers = sorted(wanted)
     for start in range(0, len(numbers), _READ_AT_ONCE):
         some = numbers[start : start + _READ_AT_ONCE]
-        packed = _fetch(connection, table, some)
+        packed = {number: at_hand[number] for number in some if number in at_hand} if at_hand else {}
+        if missing := [number for number in some if number not in packed]:
+            packed |= _fetch(connection, table, missing)
         for number in some:
             try:
                 group = _unpacked(connection, table, number, packed.pop(number, None))

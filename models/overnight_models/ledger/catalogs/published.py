@@ -61,8 +61,8 @@ def page(
         connection,
         Answer,
         f"""
-        SELECT id, key, trace_id, ok, problem, detail, retryable, message, body_group, body_place, model, cost_nano,
-               finished_at
+        SELECT id, key, trace_id AS cells, ok, problem, detail, retryable, message, body_group, body_place, model,
+               cost_nano, finished_at
         FROM (
             -- what lies before a row in its page: nothing before the first, which always fits
             SELECT *, sum(size) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before

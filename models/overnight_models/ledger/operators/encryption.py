@@ -120,7 +120,7 @@ def step_groups(connection: Connection, table: GroupTable, after: int) -> Steppe
     rows = fetch_binary(
         connection,
         _Group,
-        f"SELECT {table}.id, lane.name, substring(packed FOR 12) FROM {table}"
+        f"SELECT {table}.id, lane.name AS lane, substring(packed FOR 12) AS head FROM {table}"
         f" JOIN item ON item.id = {table}.id JOIN lane ON lane.id = item.lane_id"
         f" WHERE {table}.id > %s ORDER BY {table}.id LIMIT {_GROUPS_AT_ONCE}",
         [after],
