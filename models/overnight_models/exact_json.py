@@ -27,6 +27,8 @@ _PART_OF_LONG_NUMBER: Final = b"0" * (len(_LONG_NUMBER) // _STRIDE)
 """What at least is seen of it by whoever looks at each third character only."""
 _MOST_DIGITS: Final = 4300
 """Python reads and writes no longer integer."""
+_PLAIN: Final = (str, int, float, dict, list, tuple, type(None))
+"""What JSON is read as. orjson writes some more, such as a datetime."""
 _ESCAPE: Final = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
@@ -116,14 +118,26 @@ def fault_in(value: object, name: str, *, most_levels: int) -> str | None:
             return f"`{place}` holds half a character (a lone surrogate): cut texts between characters"
         if isinstance(part, int) and part.bit_length() > 64 and _has_too_many_digits(part):
             return f"`{place}` is an integer of more than {_MOST_DIGITS:,} digits: send it as a text"
+        if not isinstance(part, _PLAIN) and not _can_be_written(part):
+            return f"`{place}` is no JSON: its type is {type(part).__name__}"
         if isinstance(part, (Mapping, list, tuple)):
             if level > most_levels:
                 return f"`{name}` nests deeper than {most_levels} levels, at `{place[:200]}…`"
             for key, inner in _parts(part):
+                if isinstance(part, Mapping) and not isinstance(key, str):
+                    return f"`{place}` has the name {key!r}, which is no text"
                 if isinstance(key, str) and not _is_whole(key):
                     return f"`{place}` has a name with half a character (a lone surrogate) in it"
                 ways.append((inner, f"{place}[{key}]" if isinstance(key, int) else f"{place}.{key}", level + 1))
     return None
+
+
+def _can_be_written(value: object) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _parts(value: Mapping[object, object] | Sequence[object]) -> Iterator[tuple[object, object]]:

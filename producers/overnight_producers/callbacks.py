@@ -162,6 +162,9 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str | None
     Raises ValueError, saying what to do, when the signature can't be delivered.
     """
     if not isinstance(given, Signature):
+        if callable(given):
+            name = getattr(given, "__name__", "save")
+            raise ValueError(f"`callback` is {name} itself: pass the signature of a Celery task, `{name}.s(sku='A1')`")
         return given
     if given.get("subtask_type") or given.get("immutable"):
         raise ValueError("a callback is one plain signature, such as `save.s(sku='A1')`: no canvas, no `.si()`")

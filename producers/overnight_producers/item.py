@@ -130,8 +130,8 @@ def _add_moments(line: ItemLine, item: Item) -> list[str]:
 
 def _unwritable(line: ItemLine) -> str | None:
     """What of an item can't be written as JSON, by its place; None when it is another fault."""
-    for name in ("params", "output", "callback"):
-        fault = exact_json.fault_in(line.get(name), name, most_levels=exact_json.MOST_LEVELS - 1)
+    for name, value in line.items():
+        fault = exact_json.fault_in(value, name, most_levels=exact_json.MOST_LEVELS - 1)
         if fault is not None:
             return fault
     return None

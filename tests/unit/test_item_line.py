@@ -197,7 +197,20 @@ def test_canvas_is_refused(shop: Celery) -> None:
 
 
 def test_a_signature_whose_arguments_are_no_json_is_refused(shop: Celery) -> None:
-    assert "not JSON serializable" in fault(callback=save(shop).s(sku=object()))
+    assert "`callback.kwargs.sku` is no JSON: its type is object" in fault(callback=save(shop).s(sku=object()))
+
+
+def test_a_task_or_a_function_in_the_place_of_a_signature_is_refused_with_what_to_write(shop: Celery) -> None:
+    for not_signed in (save(shop), shop.tasks["shop.save"], print):
+        name = getattr(not_signed, "__name__", "")
+        assert f"`callback` is {name} itself" in fault(callback=not_signed)
+        assert f"`{name}.s(sku='A1')`" in fault(callback=not_signed)
+
+
+def test_a_field_that_is_no_json_is_named() -> None:
+    assert "`trace_id` is no JSON: its type is object" in fault(trace_id=object())
+    named_by_number = task("shop.save", queue="shop", kwargs={"prices": {1: 2}})
+    assert "`callback.kwargs.prices` has the name 1, which is no text" in fault(callback=named_by_number)
 
 
 def test_params_that_are_no_json_are_refused() -> None:
