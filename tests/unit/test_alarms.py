@@ -310,6 +310,13 @@ def test_a_paused_lane_says_by_whom_and_since_when() -> None:
     assert paused.text == "Lane default is paused by Overnight for 1 min: everything is rejected alike"
 
 
+def test_a_lane_that_a_person_paused_goes_on_by_that_persons_word_and_one_of_overnights_is_mended_first() -> None:
+    (by_ann,) = on(replace(LANE, paused_by="ann", paused_reason="prices change"))
+    (by_itself,) = on(replace(LANE, paused_reason="everything is rejected alike"))
+    assert by_ann.do == "when that is over, `overnight resume default`"
+    assert by_itself.do == KINDS["lane paused"].do
+
+
 def test_a_stage_that_fails_at_a_batch_leads_to_it() -> None:
     failures = (Failing("overnight.collect", "batch 7", 60.0, "OSError: no"), Failing("overnight.pack", "", 6.0, "no"))
     assert [alarm.batch_id for alarm in on(troubles=replace(CALM, failures=failures))] == [7, None]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from overnight_workers.flower_tab.acts import ACTS
-from overnight_workers.flower_tab.now_page import ACTS_OF_NAMES, LEADS, ShownAlarm, grouped
+from overnight_workers.flower_tab.leads import ACTS_OF_NAMES, LEADS
+from overnight_workers.flower_tab.now_page import ShownAlarm, grouped
 from overnight_workers.operators.alarm_kinds import KINDS, Alarm
 
 OF_A_BATCH = {"batch unclear", "batch overdue", "results unread", "results aging"}

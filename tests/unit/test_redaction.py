@@ -12,6 +12,7 @@ import pytest
 from overnight_models.ledger.operators.item_life import Body
 from overnight_workers import redaction
 from overnight_workers.flower_tab.act_pages import shown_body
+from overnight_workers.operators import targets
 from overnight_workers.operators.fingerprints import masked
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.settings import settings
@@ -143,6 +144,17 @@ def test_no_line_of_a_log_and_no_exception_shows_it(redact: Redact, capsys: pyte
     assert "u-4711" not in written
     assert "u-4711" not in logs.brief('ValueError: user_id="u-4711"')
     assert everybody("user_id: word is bad") == "user_id: … is bad"
+
+
+def test_a_text_about_a_target_says_its_names_and_how_many_messages_it_has() -> None:
+    said = "queue 'shop.copy-2' has 1,234,567 messages; max_queue is 1,000,000, says 'ann@example.com' at `shop-9`"
+    assert everybody(said, names=targets.names("eu", "shop.copy-2")) == (
+        "queue 'shop.copy-2' has 1,234,567 messages; max_queue is 1,000,000, says … at …"
+    )
+    assert everybody(said) == "queue … has 1,234,567 messages; max_queue is 1,000,000, says … at …"
+    assert everybody("broker 'eu': [Errno -2] 4111111111111111", names=targets.names("eu", "q")) == (
+        "broker 'eu': [Errno -2] …"
+    )
 
 
 @pytest.mark.parametrize("path", ["", "params", "answer.text", "params..x", "params.*", "a b", "params.x y"])

@@ -88,8 +88,8 @@ TROUBLED = f"""
 INSERT INTO workspace (name, held_at, held_reason, unread_since, unread_why)
     VALUES ('poor', now() - interval '1 h', '403 permission_error: {_SAID}', now() - interval '1 h', '{_SAID}');
 INSERT INTO obstacle (broker, queue, why, since) VALUES
-    ('gone', '', 'ResponseError: {_SAID}', now() - interval '1 h'),
-    ('webhook:shop', 'shop', 'HTTP 500: {_SAID}', now() - interval '1 h');
+    ('gone', '', 'broker ''gone'': ResponseError: {_SAID}', now() - interval '1 h'),
+    ('webhook:shop', '', 'HTTP 500: {_SAID}', now() - interval '1 h');
 UPDATE obstacle SET since = now() - interval '1 h' WHERE queue = 'shop';
 INSERT INTO failure (stage, what, since, until, why)
     VALUES ('overnight.collect', 'batch 1', now() - interval '1 h', now() + interval '1 d', 'DataError: {_SAID}');

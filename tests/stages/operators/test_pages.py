@@ -96,7 +96,7 @@ def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: P
 def test_every_alarm_says_what_it_is_about_without_what_others_quoted(planted: Planted) -> None:
     page = re.sub(r"\b1 h(?: \d+ min)?", "1 h", text_of(planted.page("/now")))
     for said in (
-        "Broker gone is away for 1 h: ResponseError: messages.0: … is no good",
+        "Broker gone is away for 1 h: broker 'gone': ResponseError: messages.0: … is no good",
         "Webhook shop takes nothing for 1 h: HTTP 500: messages.0: … is no good",
         "Nothing was taken by queue shop for 1 h: refused: messages.0: … is no good",
         "Workspace poor is held for 1 h: 403 permission_error: messages.0: … is no good",
@@ -222,6 +222,7 @@ def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Plante
     said = "default OperationalError: messages.#: … is no good, …, see … 1"
     assert f"shop Overnight's own Redis {said} item 1" in text
     assert f"shop-2 gone {said} item 3" in text
+    assert "broker 'gone': ResponseError: messages.0: … is no good" in text, "a name that stands there is no secret"
     assert re.findall(r'data-row="(\d+)"', planted.page("/items?delivery=dead&queue=shop-2")) == ["3"]
     preview = text_of(planted.page("/act?name=replay&lane=default&queue=shop-2&delivery=dead", "operator"))
     assert "1 dead delivery; nothing is paid again." in preview

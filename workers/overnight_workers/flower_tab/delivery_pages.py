@@ -35,6 +35,7 @@ class DeliveriesPage(Page):
             of_queues=of_queues,
             most=MOST_COUNTED,
             place=targets.place,
+            names=targets.names,
             webhooks=settings().webhooks,
             webhook=lambda target: target.broker.removeprefix(WEBHOOK) if target.broker.startswith(WEBHOOK) else None,
             is_all=sum(group.n for group in dead) < MOST_DEAD,
@@ -45,7 +46,7 @@ def grouped(dead: Sequence[DeadGroup]) -> list[DeadGroup]:
     """Those that say the same, as problems of items are grouped; the most frequent first."""
     groups: dict[tuple[str, str, str, str], DeadGroup] = {}
     for part in dead:
-        text = fingerprints.masked(None, part.error)
+        text = fingerprints.masked(None, part.error, targets.names(part.broker, part.queue))
         key = part.lane, part.broker, part.queue, text
         group = groups.get(key, part._replace(error=text, n=0))
         newest = max(group.newest_item_id, part.newest_item_id)

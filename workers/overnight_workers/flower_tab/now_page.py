@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,6 +16,7 @@ from overnight_models.ledger.money import costs
 from overnight_models.ledger.money.costs import Costs
 from overnight_models.states import ITEM
 from overnight_workers.catalogs.steering import coming, moment
+from overnight_workers.flower_tab import leads
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.flower_tab.people import OPERATOR
 from overnight_workers.local_time import time_zone
@@ -23,45 +24,8 @@ from overnight_workers.operators import lane_waits, limits_used
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.alarms import SILENT_S
 from overnight_workers.operators.snapshot import Snapshot
-from overnight_workers.operators.workers import MISSING
 from overnight_workers.settings import Settings, settings
 
-LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
-    "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
-    "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
-    "bodies unreadable": ("Look at held items", "items", {"state": "held"}),
-    "queue full": ("Look at unfinished batches", "batches", {"state": "unfinished"}),
-    "list unread": ("Look at unfinished batches", "batches", {"state": "unfinished"}),
-    "workspace held": ("Look at the lanes", "lanes", {}),
-    "lane paused": ("Look at the lanes", "lanes", {}),
-    "other policy": ("Look at the lanes", "lanes", {}),
-    "lane unknown": ("Look at the lanes", "lanes", {}),
-    "over budget": ("Look at the budgets", "money", {}),
-    "budget stuck": ("Look at the budgets", "money", {}),
-    "catalog neglected": ("Look at its runs", "runs", {}),
-    "run waiting": ("Look at its runs", "runs", {}),
-    "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
-    "product full": ("Look at deliveries", "deliveries", {}),
-    "broker away": ("Look at deliveries", "deliveries", {}),
-    "webhook away": ("Look at deliveries", "deliveries", {}),
-    "webhook gone": ("Look at deliveries", "deliveries", {}),
-    "queue unread": ("Look at deliveries", "deliveries", {}),
-    "paid twice": ("Look at the money", "money", {}),
-    "caching given up": ("Look at the money", "money", {"by": "model"}),
-    "rate limited for long": ("Look at what is in real time", "items", {"state": "direct"}),
-    MISSING: ("Look at the workers", "workers", {}),
-    "stage silent": ("Look at the workers", "workers", {}),
-    "sweep missing": ("Look at the workers", "workers", {}),
-}
-"""Where an alarm leads: the button's text, the page (of ours, or of Flower's own), and its filter."""
-_OF_RELAYS: Final = ("relay behind", "messages put aside")
-"""Alarms that lead to the relays, further down on the same page."""
-ACTS_OF_NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
-    "webhook away": ("Try it now…", "resume_webhook", "webhook"),
-    "webhook gone": ("Try it now…", "resume_webhook", "webhook"),
-    "messages put aside": ("Take them on again…", "retry_put_aside", "relay"),
-}
-"""Of alarms about a webhook or a relay, for operators: the button's text, its act, and the word that names it."""
 _MOST_SCHEDULES: Final = 5
 _MOST_OF_A_KIND: Final = 3
 """So many alarms of a kind are all shown; of more only the first, and the others when somebody asks."""
@@ -124,26 +88,10 @@ class NowPage(Page):
         )
 
     def _with_lead(self, alarm: Alarm) -> ShownAlarm:
-        return ShownAlarm(alarm, self._lead(alarm))
-
-    def _lead(self, alarm: Alarm) -> tuple[str, str] | None:
-        """The button of an alarm: its text and its address."""
-        if alarm.lane is not None and alarm.kind == "lane paused" and self.person.may(OPERATOR):
-            return "Resume…", self.link("act", name="resume", lane=alarm.lane)
-        if alarm.batch_id is not None:
-            return f"Look at batch {alarm.batch_id}", self.link("batch", alarm.batch_id)
-        if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
-            return "Release…", self.link("act", name="release")
-        if alarm.name is not None and self.person.may(OPERATOR):
-            text, act, word = ACTS_OF_NAMES[alarm.kind]
-            if alarm.name in (settings().webhooks if word == "webhook" else settings().relays):
-                return text, self.link("act", name=act, **{word: alarm.name})
-        if alarm.kind in _OF_RELAYS:
-            return "Look at the relays", f"{self.link('now')}#relays"
-        if alarm.kind not in LEADS:
-            return None
-        text, route, query = LEADS[alarm.kind]
-        return text, self.link(route, **query, lane=alarm.lane if route == "items" else None)
+        lead = leads.lead_of(alarm, settings(), may_act=self.person.may(OPERATOR))
+        if lead is None:
+            return ShownAlarm(alarm, None)
+        return ShownAlarm(alarm, (lead.text, self.link(lead.route, *lead.parts, **lead.query) + lead.place))
 
 
 def grouped(alarms: Sequence[ShownAlarm]) -> list[AlarmGroup]:

@@ -13,7 +13,7 @@ from overnight_models.ledger.operators.overview import BatchView
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, ITEM, SUBMISSION
 from overnight_models.wire.outcome import dollars
-from overnight_workers.operators import words
+from overnight_workers.operators import targets, words
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.snapshot import Snapshot
 
@@ -84,7 +84,8 @@ def trouble(item: ItemView) -> str:
 
 def delivery(item: ItemView) -> str:
     """Where an item's outcome is on its way to its callback, as everybody may see it; empty without a callback."""
-    return words.delivery(replace(item, delivery_error=everybody(item.delivery_error)))
+    names = targets.names(item.delivery_broker or "", item.delivery_queue or "")
+    return words.delivery(replace(item, delivery_error=everybody(item.delivery_error, names=names)))
 
 
 def state_of_item(state: str) -> str:
@@ -92,9 +93,9 @@ def state_of_item(state: str) -> str:
     return ITEM.states.get(state, "")
 
 
-def foreign(text: str | None) -> str:
-    """A text that others wrote, as everybody may see it."""
-    return everybody(text)
+def foreign(text: str | None, *names: str) -> str:
+    """A text that others wrote, as everybody may see it. names: those that stand beside it."""
+    return everybody(text, names=names)
 
 
 def state_of_submission(state: str) -> str:

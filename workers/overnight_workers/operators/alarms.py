@@ -300,7 +300,10 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Po
     for lane in lanes:
         policy = policies.get(lane.lane)
         if lane.paused_reason is not None:
-            yield Alarm("lane paused", f"Lane {lane.lane} is {lane_waits.paused(lane)}", lane=lane.lane)
+            # whoever paused it knows when it may go on; nothing of it has to be mended
+            advice = f"when that is over, `overnight resume {lane.lane}`" if lane.paused_by else ""
+            text = f"Lane {lane.lane} is {lane_waits.paused(lane)}"
+            yield Alarm("lane paused", text, lane=lane.lane, advice=advice)
         elif policy is not None and lane_waits.is_overdue(lane, policy):
             waited = spoken(lane.oldest_waiting_s or 0.0)
             counted = (

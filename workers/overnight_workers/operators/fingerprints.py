@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -37,12 +37,13 @@ class ErrorGroup:
     """By their ids: all of them, or the newest `NEWEST`."""
 
 
-def masked(problem: str | None, detail: str) -> str:
+def masked(problem: str | None, detail: str, names: Collection[str] = ()) -> str:
     """A text without what differs between two of a kind, or may be of a request or an answer.
 
     problem: the outcome's; None where the text is of a delivery.
+    names: those that stand beside it, as of the queue.
     """
-    return _NUMBER.sub("#", plain_words(redaction.text(detail), problem))
+    return _NUMBER.sub("#", plain_words(redaction.text(detail), problem, names))
 
 
 def grouped(said: Iterable[SaidProblem]) -> list[ErrorGroup]:

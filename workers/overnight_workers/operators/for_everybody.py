@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from overnight_workers.operators import targets
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.snapshot import Snapshot
 
@@ -23,13 +24,19 @@ def for_everybody(seen: Snapshot) -> Snapshot:
         lanes=tuple(replace(lane, paused_reason=paused_reason(lane.paused_reason)) for lane in seen.lanes),
         unfinished=_without(seen.unfinished, "reason"),
         finished=_without(seen.finished, "reason"),
-        dead=_without(seen.dead, "error"),
+        dead=tuple(
+            replace(dead, error=dead.error and everybody(dead.error, names=targets.names(dead.broker, dead.queue)))
+            for dead in seen.dead
+        ),
         workspaces=_without(seen.workspaces, "held_reason", "unread_why"),
         troubles=replace(
             troubles,
             unclear=_without(troubles.unclear, "why", "so_far"),
             unread=_without(troubles.unread, "why"),
-            obstacles=_without(troubles.obstacles, "why"),
+            obstacles=tuple(
+                replace(obstacle, why=everybody(obstacle.why, names=targets.names(obstacle.broker, obstacle.queue)))
+                for obstacle in troubles.obstacles
+            ),
             failures=tuple(failure._replace(why=everybody(failure.why)) for failure in troubles.failures),
             limited=tuple(limit._replace(why=everybody(limit.why)) for limit in troubles.limited),
             relays=_without(troubles.relays, "aside_why", "failing_why"),

@@ -218,7 +218,7 @@ def why_kept(webhook: str) -> str | None:
     with database().transaction() as connection:
         away = {obstacle.broker: obstacle.why for obstacle in obstacles.unreachable_brokers(connection)}
     why = away.get(f"{WEBHOOK}{webhook}")
-    return None if why is None else everybody(why)
+    return None if why is None else everybody(why, names=(webhook,))
 
 
 def resume_webhook(name: str, by: By) -> str:

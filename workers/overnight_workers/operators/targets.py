@@ -13,3 +13,8 @@ def named(broker: str | None, queue: str | None) -> str:
 def place(broker: str) -> str:
     """What a target is in: a broker by its name; of a webhook only that it is one."""
     return "a webhook" if broker.startswith(WEBHOOK) else broker or "Overnight's own Redis"
+
+
+def names(broker: str, queue: str) -> tuple[str, str]:
+    """The names of a target that stand beside whatever is said of it: no text about it has to hide them."""
+    return queue, broker.removeprefix(WEBHOOK)
