@@ -1,5 +1,10 @@
 -- What ledger/release.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- is_anything_held: Whether any item is held, for whatever reason: mostly none is, and each sweep asks.
+SELECT min(held_by)
+FROM item
+WHERE held_by IS NOT NULL;
+
 -- release, 1 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
 -- groups = '{1}', no_budget = 1, prefixes = '{1}'
 UPDATE item

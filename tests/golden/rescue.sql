@@ -224,7 +224,7 @@ SELECT EXISTS (
 ) AS catalogs;
 
 -- void_abandoned, 1 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
--- batches = '{}', own = 'text'
+-- batches = '{1}', own = 'text'
 SELECT batch_id, count(*) FILTER (WHERE error = 'its submitter died before its last bytes') AS times,
     (array_agg(substr(error, length(:own) + 1) ORDER BY id DESC) FILTER (WHERE starts_with(error,
     :own))) [1] AS last_error

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.requests import NO_BUDGET
 from overnight_models.ledger.connection import Connection
-from overnight_models.ledger.rows import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all, fetch_value
 from overnight_models.states import ITEM
 
 _LOOKED_AT: Final = 100
@@ -78,6 +78,12 @@ class _HeldGroup(NamedTuple):
     """0: they have none."""
     item_id: int
     """One of them."""
+
+
+def is_anything_held(connection: Connection) -> bool:
+    """Whether any item is held, for whatever reason: mostly none is, and each sweep asks."""
+    # the smallest, and not whether there is one: for that the planner may read all items, when many were held before
+    return fetch_value(connection, int, "SELECT min(held_by) FROM item WHERE held_by IS NOT NULL") is not None
 
 
 def release(connection: Connection) -> int:

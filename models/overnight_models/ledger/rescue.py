@@ -63,6 +63,8 @@ def void_abandoned(connection: Connection) -> Voided:
         RETURNING batch.id
         """,
     )
+    if not released:
+        return Voided(0, 0, [])
     open_again = sum(follow(connection, batch_id) for batch_id in released)
     unfinished = fetch_all(
         connection,

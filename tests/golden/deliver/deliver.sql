@@ -39,7 +39,7 @@ SET state = 'dead', error = :why
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- free_lapsed, 1 of 2: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- ids = '{}'
+-- ids = '{1}'
 -- what was sent together had one lease: it keeps its end, by which a webhook's group is known
 UPDATE delivery
 SET state = 'due', error = CASE state

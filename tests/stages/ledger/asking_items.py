@@ -107,6 +107,7 @@ def ask_bodies(connection: Connection) -> None:
     execute(
         connection, "UPDATE request SET body_group = 9, body_place = 0, params = NULL WHERE item_id = :id", id=waits.id
     )
+    assert release.is_anything_held(connection)
     assert release.release(connection) == 1
     requests.forget(connection, [waits.id])
     groups.forget_places(connection, "request_group", [(9, 0)])
@@ -175,13 +176,16 @@ def ask_delivering(connection: Connection) -> None:
     due = deliveries.claim(connection, target, limit=10, lease_s=60)
     assert due
     ids = [delivery.item_id for delivery in due]
+    with connection.begin_nested() as lapsed:
+        execute(connection, "UPDATE delivery SET due_at = now() - interval '1 minute' WHERE state = 'sending'")
+        assert sum(deliveries.free_lapsed(connection, {"default": 3}, 3, by_broker={}, limit=10)) == len(ids)
+        lapsed.rollback()
     deliveries.sent_by_others(connection, target, mine=ids)
     deliveries.release(connection, due)
     deliveries.schedule_retry(connection, ids, "away", pause_s=1)
     deliveries.taken_to_be_acknowledged(connection, ids, within_s=60)
     deliveries.taken(connection, ids)
     deliveries.dead_letter(connection, ids, "never")
-    deliveries.free_lapsed(connection, {"default": 3}, 3, by_broker={}, limit=10)
     acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
     assert replay.count(connection, Replayed("dead")) == 0
     assert replay.count(connection, Replayed("dead", queue="shop")) == 0

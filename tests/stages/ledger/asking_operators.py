@@ -219,7 +219,17 @@ def ask_item_list(connection: Connection) -> int:
 
 
 def ask_keeping_house(connection: Connection) -> None:
-    rescue.void_abandoned(connection)
+    with connection.begin_nested() as abandoned:
+        execute(connection, "UPDATE batch SET state = 'submitting' WHERE id = 1")
+        execute(
+            connection,
+            """
+            INSERT INTO submission (batch_id, token, state, send_by)
+            VALUES (1, 'abandoned', 'sending', now() - interval '1 minute')
+            """,
+        )
+        assert rescue.void_abandoned(connection).submissions == 1
+        abandoned.rollback()
     rescue.doubt_abandoned(connection)
     rescue.noted_but_not_open(connection)
     rescue.stages_with_work(connection)

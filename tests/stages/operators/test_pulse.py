@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,12 +19,15 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import WOKEN_BY_PRODUCTS, sweep
 from tests.driving import Service, item
+from tests.stages.ledger.recording import recording
 
 TWO_MINUTES_AGO: Final = "now() - interval '2 minutes'"
 
 
 def alarms() -> dict[str, str]:
-    return {alarm.kind: alarm.text for alarm in take_snapshot(process.database()).alarms(settings())}
+    """What the alarms say, by kind; without the seconds that the test itself takes."""
+    said = take_snapshot(process.database()).alarms(settings())
+    return {alarm.kind: re.sub(r"(?<=2 min) \d+ s", "", alarm.text) for alarm in said}
 
 
 def test_an_installation_that_never_ran_has_no_alarm(service: Service) -> None:
@@ -37,6 +41,16 @@ def test_a_sweep_that_stopped_is_an_alarm_and_the_next_sweep_ends_it(service: Se
     assert alarms() == {"sweep missing": "Nobody has swept for 2 min (overnight.rescue)."}
     sweep()
     assert alarms() == {}
+
+
+def test_a_sweep_of_an_idle_ledger_asks_eighteen_statements(service: Service) -> None:
+    with recording() as recorded:
+        service.restart()
+        sweep()  # it keeps house, which is done once a minute
+        recorded.statements.clear()
+        sweep()
+    asked = sorted(f"{file} {name}" for (file, name), texts in recorded.statements.items() for _ in texts)
+    assert len(asked) == 18, asked
 
 
 def test_lists_that_stopped_are_an_alarm(service: Service) -> None:

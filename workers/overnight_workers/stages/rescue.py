@@ -106,6 +106,8 @@ def _bring_home() -> None:
 def _release_held() -> None:
     """Items that a budget has room for again go on, and those whose requests can be read again."""
     with process.database().transaction() as connection:
+        if not release.is_anything_held(connection):
+            return
         readable = release.release(connection)
         released = budgets.release_held(connection, process.policy().models)
         spent = chains.end_spent(connection)

@@ -323,6 +323,8 @@ def free_lapsed(
     """
     hand_overs.give_rows_to_lapsed(connection)
     lapsed = _lapsed(connection, max_tries, max_tries_of_others, by_broker, limit)
+    if not lapsed:
+        return 0, 0
     freed = execute(
         connection,
         f"""

@@ -46,17 +46,18 @@ def note_work(connection: Connection, stages: Sequence[str]) -> None:
 
     A submitter that is sending is at work until `send_by`, however long that takes.
     """
-    execute(
-        connection,
-        f"""
-        INSERT INTO pulse (stage, work_since)
-        SELECT stage, now() FROM unnest(CAST(:stages AS text[])) AS busy (stage)
-        WHERE stage <> '{routes.SUBMIT}'
-           OR NOT EXISTS (SELECT FROM submission WHERE state = 'sending' AND send_by > now())
-        ON CONFLICT (stage) DO UPDATE SET work_since = coalesce(pulse.work_since, now())
-        """,
-        stages=list(stages),
-    )
+    if stages:
+        execute(
+            connection,
+            f"""
+            INSERT INTO pulse (stage, work_since)
+            SELECT stage, now() FROM unnest(CAST(:stages AS text[])) AS busy (stage)
+            WHERE stage <> '{routes.SUBMIT}'
+               OR NOT EXISTS (SELECT FROM submission WHERE state = 'sending' AND send_by > now())
+            ON CONFLICT (stage) DO UPDATE SET work_since = coalesce(pulse.work_since, now())
+            """,
+            stages=list(stages),
+        )
     execute(
         connection,
         f"""
