@@ -26,7 +26,8 @@ format: .venv  ## put the code in its form
 
 test: .venv  ## every test, on real servers it starts itself on free ports
 	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright --group frameworks
-	.venv/bin/pytest -n $$(( $(PROCESSORS) < 5 ? $(PROCESSORS) + 1 : 6 )) --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m tests.compiled
+	.venv/bin/pytest -n $$(( $(PROCESSORS) < 3 ? 2 * $(PROCESSORS) + 1 : 6 )) --dist loadfile --no-loadscope-reorder
 
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults

@@ -125,7 +125,7 @@ def _site(stack: ExitStack, directory: Path, name: str, database_url: str, redis
     flower = start(directory, OURS, ["--basic-auth=ann:secret,operator:secret"], servers)
     stack.callback(flower.process.wait)
     stack.callback(flower.process.terminate)
-    wait_until(lambda: answers(flower), 60)
+    wait_until(lambda: answers(flower))
     return Site(name, flower.url.replace("//", "//ann:secret@"))
 
 

@@ -112,7 +112,7 @@ async def running_browser(profile: Path) -> AsyncIterator[Browser]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: _target(port) is not None, 30)
+        wait_until(lambda: _target(port) is not None)
         target = _target(port)
         assert target is not None
         socket = await websocket_connect(target, max_message_size=50_000_000)

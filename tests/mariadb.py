@@ -35,11 +35,11 @@ def running(directory: Path) -> Iterator[str]:
         server = subprocess.Popen([_SERVER, "--no-defaults", *words], stdout=log, stderr=log)
     try:
         url = f"mariadb+pymysql://root@127.0.0.1:{port}"
-        wait_until(lambda: _answers(url), timeout_s=30)
+        wait_until(lambda: _answers(url))
         yield f"{url}/{DATABASE}"
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=60)
 
 
 def _answers(url: str) -> bool:

@@ -91,4 +91,4 @@ def served(server: EmbeddedPostgres, *more: str) -> Iterator[None]:
             yield
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(60)

@@ -116,4 +116,4 @@ class running_redis:  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
+        self._process.wait(60)

@@ -17,7 +17,7 @@ _NO_ANSWER = (psycopg.OperationalError, redis.RedisError, httpx2.HTTPError)
 
 def wait_until(
     condition: Callable[[], object],
-    timeout_s: float = 60.0,
+    timeout_s: float = 120.0,
     *,
     what: Callable[[], object] = str,
     every_s: float = _LOOKS_EVERY_S,
@@ -27,6 +27,7 @@ def wait_until(
     A server that gives no answer makes the condition false, and the last such error is part of the message.
     Any other exception of the condition is raised at once. what: more to say when the time is over, such as a log.
     every_s: from one look to the next; more where a look takes more than a moment of a processor.
+    It has so long because a machine may be busy: only who waits in vain waits for the end of it.
     """
     deadline = time.monotonic() + timeout_s
     while True:

@@ -99,7 +99,7 @@ class Products:
             overnight = Overnight(read_urls(self._overnight.data_dir)["redis_url"])
             try:
                 asked = items_of(run, items, self._queue_of(lane), ack=self._ack, deadline=deadline)
-                confirmation = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=30)
+                confirmation = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=60)
             except (NotConfirmed, Unreachable) as error:
                 why = type(error).__name__
                 self._enough.wait(0.5)

@@ -169,13 +169,13 @@ def monitored(url: str) -> Iterator[list[str]]:
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert listening.wait(10)
+    assert listening.wait(60)
     try:
         yield commands
     finally:
         with redis.Redis.from_url(url) as client:
             client.echo("the end of the monitor")
-        listener.join(10)
+        listener.join(60)
 
 
 def calls_of_the_api(sandbox: Running) -> Counter[str]:

@@ -157,14 +157,14 @@ def test_links_answer_their_probe_with_what_the_manifest_gives_them(tmp_path: Pa
     command[command.index("0.0.0.0")] = "127.0.0.1"
     with subprocess.Popen(command, env=clean | variables, cwd=tmp_path, stdout=subprocess.DEVNULL) as served:
         try:
-            wait_until(lambda: served.poll() is None and is_well(f"http://127.0.0.1:{number}/health"), 60)
+            wait_until(lambda: served.poll() is None and is_well(f"http://127.0.0.1:{number}/health"))
         finally:
             served.terminate()
 
 
 def is_well(url: str) -> bool:
     try:
-        return httpx2.get(url, timeout=5).status_code == 200
+        return httpx2.get(url, timeout=60).status_code == 200
     except httpx2.HTTPError:
         return False
 

@@ -34,7 +34,7 @@ class Endpoint(NamedTuple):
 
     def post(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """Its answer's status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("POST", "/", body, headers | {"content-type": "application/json"})
         response = connection.getresponse()
         answer = (response.status, response.read())

@@ -62,7 +62,7 @@ def test_more_than_100_000_requests_are_rejected(sandbox: Running, key: str) -> 
     raw_line = b'{"custom_id":"i%d","params":{}}'
     with http(sandbox, key) as client:
         body = b'{"requests":[%b]}' % b",".join(raw_line % number for number in range(100_001))
-        answer = client.post("/v1/messages/batches", content=body, timeout=30)
+        answer = client.post("/v1/messages/batches", content=body, timeout=60)
     assert answer.status_code == 400
     assert "at most 100000" in answer.json()["error"]["message"]
 
@@ -74,7 +74,7 @@ def test_more_than_256_megabytes_are_too_large(sandbox: Running, key: str) -> No
 
     with http(sandbox, key) as client:
         answer = client.post(
-            "/v1/messages/batches", content=body(), headers={"content-length": "257000000"}, timeout=30
+            "/v1/messages/batches", content=body(), headers={"content-length": "257000000"}, timeout=60
         )
     assert answer.status_code == 413
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -38,7 +39,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def client(sandbox: Running) -> Iterator[httpx2.Client]:
     headers = {"x-api-key": f"sk-sandbox-faults{next(_names)}", "anthropic-version": "2026-10-21"}
-    with httpx2.Client(verify=False, base_url=sandbox.url, headers=headers, timeout=10) as client:
+    with httpx2.Client(verify=False, base_url=sandbox.url, headers=headers, timeout=60) as client:
         yield client
         client.delete("/sandbox/faults")
 
@@ -125,8 +126,19 @@ def test_a_create_gets_no_answer(client: httpx2.Client, do: str, accepted: bool)
 def test_a_create_is_answered_late(client: httpx2.Client) -> None:
     told(client, {"at": "create", "do": "delay", "seconds": 5, "count": 1})
     with pytest.raises(httpx2.ReadTimeout):
-        client.post(BATCHES, json={"requests": requests()}, timeout=0.3)
-    assert len(listed(client)) == 1
+        client.post(BATCHES, json={"requests": requests()}, timeout=httpx2.Timeout(60, read=0.3))
+    wait_until(lambda: len(listed(client)) == 1)  # it had sent all of it
+
+
+def test_what_is_delayed_is_answered_when_its_rule_is_taken_back(client: httpx2.Client) -> None:
+    path = f"{BATCHES}/{create(client)}"
+    for at, do in (("retrieve", "delay"), ("results", "stall")):
+        told(client, {"at": at, "do": do, "seconds": 3600})
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.get, path if at == "retrieve" else f"{path}/results")
+            wait_until(lambda: client.get("/sandbox/faults").json()["rules"][0]["fired"] == 1)
+            client.delete("/sandbox/faults")
+            assert asked.result().status_code == 200
 
 
 def test_a_create_is_executed_twice_and_the_meter_shows_it(client: httpx2.Client) -> None:
@@ -311,7 +323,7 @@ def test_results_stall_and_go_on(client: httpx2.Client) -> None:
     batch_id = create(client, 10)
     told(client, {"at": "results", "do": "stall", "lines": 3, "seconds": 0.5})
     with pytest.raises(httpx2.ReadTimeout):
-        client.get(f"{BATCHES}/{batch_id}/results", timeout=0.2)
+        client.get(f"{BATCHES}/{batch_id}/results", timeout=httpx2.Timeout(60, read=0.2))
     assert len(lines(client, batch_id)) == 10
 
 
@@ -359,7 +371,7 @@ def test_every_batch_call_can_fail(client: httpx2.Client, at: str, method: str, 
             return
         told(client, {"at": at, "do": "delay", "seconds": 5, "count": 1})
         with pytest.raises(httpx2.ReadTimeout):
-            client.request(method, url, timeout=0.1)
+            client.request(method, url, timeout=httpx2.Timeout(60, read=0.1))
         if at == "delete":
             url = f"{BATCHES}/{create(client)}"
 
@@ -385,7 +397,7 @@ def test_every_other_call_can_fail(client: httpx2.Client, at: str, method: str, 
             client.request(method, path, json=body)
     told(client, {"at": at, "do": "delay", "seconds": 5, "count": 1})
     with pytest.raises(httpx2.ReadTimeout):
-        client.request(method, path, json=body, timeout=0.1)
+        client.request(method, path, json=body, timeout=httpx2.Timeout(60, read=0.1))
     assert client.request(method, path, json=body).status_code == 200
 
 

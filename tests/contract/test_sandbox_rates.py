@@ -20,7 +20,7 @@ def limited(place: Path, *options: str) -> Iterator[httpx2.Client]:
     headers = {"x-api-key": "sk-sandbox-rates", "anthropic-version": "2026-10-21"}
     with (
         forked_sandbox(place, "--instant", *options) as sandbox,
-        httpx2.Client(verify=False, base_url=sandbox.url, headers=headers, timeout=10) as client,
+        httpx2.Client(verify=False, base_url=sandbox.url, headers=headers, timeout=60) as client,
     ):
         yield client
 

@@ -37,7 +37,7 @@ def body(amount: int, text: str = "Describe") -> dict[str, Any]:
 
 
 def client_of(sandbox: Running) -> httpx2.Client:
-    return httpx2.Client(verify=False, base_url=sandbox.url, headers=HEADERS, timeout=20)
+    return httpx2.Client(verify=False, base_url=sandbox.url, headers=HEADERS, timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ _QUICK: Final = (
     " -c tcp_keepalives_count=2 -c tcp_user_timeout=2000"
 )
 """As a URL may say it: by the defaults each end takes half a minute."""
-_AT_MOST_S: Final = 12.0
+_AT_MOST_S: Final = 60.0
 _SETTINGS: Final = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
 
 

@@ -188,7 +188,7 @@ class Installed(Processes):
     def meter(self, workspace: str) -> Meter:
         """What the API accepted and billed."""
         url = self._api(workspace.removeprefix("wrkspc_sandbox_"))
-        workspaces = httpx2.get(f"{url}/sandbox/meter", timeout=30, verify=False).json()["workspaces"]
+        workspaces = httpx2.get(f"{url}/sandbox/meter", timeout=60, verify=False).json()["workspaces"]
         metered = workspaces.get(workspace, {})
         bill = metered.get("bill", [])
         return Meter(
@@ -201,31 +201,31 @@ class Installed(Processes):
     def billed_twice(self) -> int:
         """Requests that the API billed more than once, in whatever workspace."""
         return int(
-            httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=30, verify=False).json()["requests_billed_twice"]
+            httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=60, verify=False).json()["requests_billed_twice"]
         )
 
     def faults(self, lane: str, *rules: Json) -> None:
         """What more goes wrong at the API from now on, in this lane's workspace."""
         workspace = f"wrkspc_sandbox_{lane}"
         placed = [rule | {"workspace": workspace} for rule in rules]
-        answer = httpx2.post(f"{self._api(lane)}/sandbox/faults", json=placed, timeout=30, verify=False)
+        answer = httpx2.post(f"{self._api(lane)}/sandbox/faults", json=placed, timeout=60, verify=False)
         assert answer.status_code == 200, answer.text
 
     def faults_are_over(self) -> None:
         """Nothing goes wrong any more."""
         for url in (self._sandbox_url, *self._apis.values()):
-            wait_until(partial(_are_taken_back, f"{url}/sandbox/faults"), 60)
+            wait_until(partial(_are_taken_back, f"{url}/sandbox/faults"))
 
     def fired(self, lane: str) -> list[int]:
         """How often each of this lane's faults has happened."""
         workspace = f"wrkspc_sandbox_{lane}"
-        rules = httpx2.get(f"{self._api(lane)}/sandbox/faults", timeout=30, verify=False).json()["rules"]
+        rules = httpx2.get(f"{self._api(lane)}/sandbox/faults", timeout=60, verify=False).json()["rules"]
         return [rule["fired"] for rule in rules if rule.get("workspace") == workspace]
 
     def stranger(self, workspace: str, requests: int) -> None:
         """Somebody else creates a batch of that size."""
         wish = {"workspace": workspace, "requests": requests}
-        answer = httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=30, verify=False)
+        answer = httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=60, verify=False)
         assert answer.status_code == 200, answer.text
 
     def _api(self, lane: str) -> str:
@@ -394,6 +394,6 @@ class Installed(Processes):
 def _are_taken_back(url: str) -> bool:
     """Its faults are; False while an API that was killed isn't up again."""
     with contextlib.suppress(httpx2.TransportError):
-        httpx2.delete(url, timeout=30, verify=False)
+        httpx2.delete(url, timeout=60, verify=False)
         return True
     return False

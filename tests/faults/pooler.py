@@ -47,7 +47,7 @@ def running_pooler(database_url: str, mode: str, **options: str) -> Iterator[str
     pooled = url.set(port=port).render_as_string(hide_password=False)
     with (place / "log").open("wb") as log, subprocess.Popen(argv, stdout=log, stderr=log) as process:
         try:
-            wait_until(lambda: is_ready(pooled), 20, what=(place / "log").read_text)
+            wait_until(lambda: is_ready(pooled), what=(place / "log").read_text)
             yield pooled
         finally:
             process.kill()

@@ -144,7 +144,7 @@ class Pair:
         self.standby.copy(self.primary)
         self.primary.rows("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.primary.rows("SELECT pg_reload_conf()")
-        wait_until(lambda: self.is_whole, 60)
+        wait_until(lambda: self.is_whole)
 
     def stop(self) -> None:
         """End both."""

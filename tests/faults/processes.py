@@ -133,9 +133,9 @@ class Processes:
         for who in everybody:
             process_table.send(who, signal.SIGKILL)
         assert self._up is not None
-        self._up.wait(30)
+        self._up.wait(60)
         self._up = None
-        wait_until(lambda: not [who for who in everybody if process_table.is_alive(who)], 10)
+        wait_until(lambda: not [who for who in everybody if process_table.is_alive(who)])
 
     @contextlib.contextmanager
     def frozen(self, *these: Entry) -> Iterator[None]:

@@ -123,7 +123,7 @@ def replicating(folder: Path) -> Iterator[tuple[Server, Server]]:
     replica = Server(folder / "replica", {"replicaof": f"127.0.0.1 {primary.port}"}).start().wait()
     try:
         with replica.client() as client:
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up")
         yield primary, replica
     finally:
         primary.stop()

@@ -82,4 +82,4 @@ def ask(place: RedisPlace, path: Path) -> None:
     with Celery(set_as_current=False) as product:
         product.conf.update(place.celery())
         product.send_task("touch", (str(path),))
-    wait_until(path.exists, 60)
+    wait_until(path.exists)

@@ -77,12 +77,12 @@ def events(app: Celery) -> Iterator[list[dict[str, Any]]]:
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(60)
     try:
         yield seen
     finally:
         over.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def pages(url: str, begin: Sequence[str]) -> dict[str, str]:
@@ -93,7 +93,7 @@ def pages(url: str, begin: Sequence[str]) -> dict[str, str]:
         path = waiting.pop(0)
         if path in seen:
             continue
-        answer = httpx2.get(url + path, timeout=30, follow_redirects=True)
+        answer = httpx2.get(url + path, timeout=60, follow_redirects=True)
         seen[path] = f"{answer.text}\n{unescape(unquote(answer.text))}"
         if "html" in answer.headers.get("content-type", ""):
             for link in re.findall(r'(?:href|data-url)="([^"#]+)"', answer.text):

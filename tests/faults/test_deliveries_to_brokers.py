@@ -95,7 +95,7 @@ def test_a_frozen_broker_delays_the_others_by_seconds_and_costs_no_delivery_a_tr
     crm.freeze()
     began = time.monotonic()
     assert deliver() == "1 delivered"
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60, "each would wait for two seconds"
     assert rows(service) == before
     assert "Timeout" in away()[0].why
     service.clock.pauses_last()
@@ -261,11 +261,11 @@ def test_a_missing_queue_of_a_kombu_broker_is_declared(service: Service) -> None
 def test_a_server_that_accepts_connections_and_says_nothing_stalls_no_other(service: Service, kind: str) -> None:
     with silent_server() as address:
         service.configure(brokers={"crm": {"url": f"{kind}://{address}/"}})
-        due(service, 3)
+        due(service, 50)
         before = rows(service)
         began = time.monotonic()
         assert deliver() == "1 delivered"
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60, "each would wait for two seconds"
         assert rows(service) == before
         assert away()[0].broker == "crm"
 
@@ -325,7 +325,7 @@ def test_a_deliverer_killed_between_sending_and_recording_sends_again_with_the_s
     service.configure(brokers={"crm": {"url": wire.url}})
     sender = deliverer()
     assert killed.wait(60)
-    assert sender.wait(10) == -signal.SIGKILL
+    assert sender.wait(60) == -signal.SIGKILL
     assert len(ids(service, crm)) == 300
     assert set(counted(service)) == {("sending", 1)}
     sweep()

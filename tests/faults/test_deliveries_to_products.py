@@ -27,7 +27,7 @@ def test_a_task_that_is_done_has_said_so(service: Service, tmp_path: Path) -> No
     service.answered(*(item(f"k{n}", callback=callback(ack=True)) for n in range(20)))
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as shop:
         deliver()
-        wait_until(lambda: is_delivered(service), 30)
+        wait_until(lambda: is_delivered(service))
     assert len(shop.came()) == len({outcome["id"] for outcome in shop.came()}) == 20
 
 
@@ -42,7 +42,7 @@ def test_a_task_that_failed_has_said_nothing_and_gets_it_again(service: Service,
         service.clock.patience_is_over()
         sweep()
         deliver()
-        wait_until(lambda: is_delivered(service), 30)
+        wait_until(lambda: is_delivered(service))
         first, second = shop.came()
     assert first == second
 
@@ -51,7 +51,7 @@ def test_a_task_that_put_itself_back_says_so_when_it_is_done(service: Service, t
     service.answered(item("a", callback=callback(ack=True)))
     with product(tmp_path, RETRIES_ONCE, broker=service.redis_url, overnight=service.redis_url) as shop:
         deliver()
-        wait_until(lambda: is_delivered(service), 30)
+        wait_until(lambda: is_delivered(service))
         assert len(shop.came()) == 2
     assert service.ledger.fetch_one("SELECT tries FROM every_delivery")["tries"] == 1
 
@@ -63,7 +63,7 @@ def test_a_worker_that_does_not_know_the_task_drops_it_and_only_an_acknowledgeme
     service.answered(item("a", callback=callback(ack=ack)))
     with product(tmp_path, OTHER, broker=service.redis_url, overnight=service.redis_url) as older:
         deliver()
-        wait_until(lambda: b"Received unregistered task" in older.log.read_bytes(), 30)
+        wait_until(lambda: b"Received unregistered task" in older.log.read_bytes())
         wait_until(lambda: service.queue() == [])
     sweep()
     assert service.ledger.states("delivery") == ["awaiting_ack" if ack else "delivered"]
@@ -72,7 +72,7 @@ def test_a_worker_that_does_not_know_the_task_drops_it_and_only_an_acknowledgeme
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as newer:
         assert deliver() == ("1 delivered" if ack else "0 delivered")
         if ack:
-            wait_until(lambda: is_delivered(service), 30)
+            wait_until(lambda: is_delivered(service))
     assert len(newer.came()) == ack
 
 
@@ -92,6 +92,6 @@ def test_where_overnights_redis_is_away_the_task_succeeds_and_comes_again(servic
         sweep()
         with product(tmp_path, SAVE, broker=theirs, overnight=service.redis_url) as back:
             deliver()
-            wait_until(lambda: is_delivered(service), 30)
+            wait_until(lambda: is_delivered(service))
             first, second = back.came()
         assert first == second

@@ -167,7 +167,7 @@ def test_a_postmaster_of_an_earlier_run_is_stopped(supervisor: Supervisor, postg
     postgres.wait_ready()
     again = EmbeddedPostgres(postgres.data_dir, durable=False)
     supervisor.start(again.process())
-    assert earlier.wait(10) == 0
+    assert earlier.wait(60) == 0
     assert again.url == postgres.url
     assert execute(again.url, "SELECT 1") == [(1,)]
 
@@ -262,7 +262,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(data_dir: Pa
     with redis.Redis.from_url(redis_url) as client:
         assert client.get("kept") == b"yes"
     second.send_signal(signal.SIGINT)
-    second.communicate(timeout=20)
+    second.communicate(timeout=60)
     assert second.returncode == 0
 
 

@@ -58,13 +58,13 @@ def test_it_dials_again_and_says_meanwhile_what_is_wrong(
 
         assert seen() == (None, None, None)
         demote(primary, replica)
-        wait_until(lambda: "a replica and takes no writes" in str(seen()[2]), 20)
+        wait_until(lambda: "a replica and takes no writes" in str(seen()[2]))
         address.leads_to = replica.port
-        wait_until(lambda: seen() == (None, None, None), 20)
+        wait_until(lambda: seen() == (None, None, None))
         pair.primary.become_read_only()
-        wait_until(lambda: seen()[:2] != (None, None), 20)
+        wait_until(lambda: seen()[:2] != (None, None))
         pair.fail_over()
-        wait_until(lambda: seen() == (None, None, None), 60)
+        wait_until(lambda: seen() == (None, None, None))
         named = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'overnight%'"
         assert (pair.primary.rows(named), pair.standby.rows(named)) == ([(1,)], [(0,)])
         reader.close()

@@ -135,7 +135,7 @@ def supervising(home: Path) -> Iterator[Supervised]:
     yield running
     if running.popen.poll() is None:
         running.popen.terminate()
-        assert running.popen.wait(30) == 0
+        assert running.popen.wait(60) == 0
 
 
 def test_it_is_a_process_like_any_other_and_its_libraries_are_there(supervised: Supervised) -> None:
@@ -165,7 +165,7 @@ def test_what_it_had_started_ends_with_it_and_leaves_no_zombie(supervised: Super
     before = supervised.family("worker")
     supervised.after(lambda: os.kill(supervised.facts()["pid"], signal.SIGKILL))
     assert not [who for who in before if process_table.is_alive(who)]
-    wait_until(lambda: not supervised.zombies(), 20, what=supervised.zombies)
+    wait_until(lambda: not supervised.zombies(), what=supervised.zombies)
 
 
 def test_it_ends_with_a_killed_supervisor(fresh: Supervised) -> None:
@@ -194,7 +194,7 @@ def test_a_frozen_fork_server_delays_a_start_by_seconds_and_starts_nothing_twice
     process_table.send(frozen, signal.SIGCONT)
     # asked again, it comes to this wish after the one that nobody waits for any more
     assert fresh.after(lambda: os.kill(fresh.facts()["pid"], signal.SIGKILL))["imported"]
-    wait_until(lambda: len(fresh.children()) == 2, 10, what=fresh.children)
+    wait_until(lambda: len(fresh.children()) == 2, what=fresh.children)
 
 
 def test_who_asks_without_a_fork_server_is_told_that_there_is_none(tmp_path: Path) -> None:

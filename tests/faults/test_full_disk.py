@@ -86,9 +86,9 @@ def test_a_redis_whose_disk_is_full_is_told_from_one_that_is_away(tmp_path: Path
             server.wait_ready()
             filler = fill(disk)
             with redis.Redis.from_url(server.url) as client:
-                wait_until(lambda: "make room there" in (redis_health.look(client).fault or ""), 20)
+                wait_until(lambda: "make room there" in (redis_health.look(client).fault or ""))
                 filler.unlink()
-                wait_until(lambda: redis_health.look(client).fault is None, 20)
+                wait_until(lambda: redis_health.look(client).fault is None)
             process.kill()
 
 
@@ -100,11 +100,11 @@ def test_an_installation_survives_a_full_disk_and_goes_on_when_there_is_room(tmp
         try:
             overnight.start()
             filler = fill(disk)
-            wait_until(lambda: "can't write" in overnight.output.read_text(), 30, what=overnight.output.read_text)
+            wait_until(lambda: "can't write" in overnight.output.read_text(), what=overnight.output.read_text)
             overnight.kill("submit")
-            wait_until(lambda: "submit died" in overnight.output.read_text(), 30, what=overnight.output.read_text)
+            wait_until(lambda: "submit died" in overnight.output.read_text(), what=overnight.output.read_text)
             filler.unlink()
-            wait_until(lambda: "has room again" in overnight.output.read_text(), 30, what=overnight.output.read_text)
+            wait_until(lambda: "has room again" in overnight.output.read_text(), what=overnight.output.read_text)
             order = overnight.order(20)
             overnight.finish(order, 150)
             overnight.assert_books_are_right(order)

@@ -40,7 +40,7 @@ def worker(tmp_path: Path, environment: dict[str, str]) -> Iterator[Program]:
     started = Program(argv, tmp_path / "worker.log", environment=environment, directory=tmp_path)
     yield started
     started.kill()
-    started.wait(30)
+    started.wait(60)
 
 
 def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
@@ -60,8 +60,8 @@ def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
     assert health() == 1, "it hasn't begun"
     with redis.Redis.from_url(redis_url) as client:
         # a look is a process, and takes the processor from the worker that is being waited for
-        wait_until(lambda: client.scard(routes.WORKERS_KEY), 60, what=(tmp_path / "worker.log").read_text)
-        wait_until(lambda: health() == 0, 60, what=(tmp_path / "worker.log").read_text)
+        wait_until(lambda: client.scard(routes.WORKERS_KEY), what=(tmp_path / "worker.log").read_text)
+        wait_until(lambda: health() == 0, what=(tmp_path / "worker.log").read_text)
         (name,) = (name.decode() for name in client.smembers(routes.WORKERS_KEY) if isinstance(name, bytes))
         key = routes.WORKER_KEY.format(name)
 
@@ -73,9 +73,9 @@ def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
         pause(*processes)
         rung = [sys.executable, "-c", "from overnight_workers.stages import doorbell; doorbell.ring('overnight.pack')"]
         subprocess.run(rung, env=environment, cwd=tmp_path, check=True)
-        wait_until(lambda: stuck_s() > 5, 60, what=(tmp_path / "worker.log").read_text)
+        wait_until(lambda: stuck_s() > 5, what=(tmp_path / "worker.log").read_text)
         pause(*processes, go_on=True)
-        wait_until(lambda: stuck_s() == 0, 60)
+        wait_until(lambda: stuck_s() == 0)
         # a loop that stands still shows nothing; what it showed is let go without waiting for it
         leader = process_table.entry(worker.pid)
         assert leader is not None
@@ -83,5 +83,5 @@ def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
         client.delete(key)
         assert health() == 1
         pause(leader, go_on=True)
-        wait_until(lambda: client.exists(key), 60)
-        wait_until(lambda: health() == 0, 60)
+        wait_until(lambda: client.exists(key))
+        wait_until(lambda: health() == 0)

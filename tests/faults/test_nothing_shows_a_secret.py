@@ -200,7 +200,7 @@ def planted(
                 process.terminate()
             for process in system.processes:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(30)
+                    process.wait(60)
                 process.kill()
 
 
@@ -220,7 +220,7 @@ def answers(planted: Planted) -> bool:
     for process in planted.processes:
         assert process.poll() is None, [path.read_text()[-2000:] for path in planted.home.glob("*.log")]
     try:
-        return httpx2.get(f"{planted.flower_url}/healthcheck", timeout=5).status_code == 200
+        return httpx2.get(f"{planted.flower_url}/healthcheck", timeout=60).status_code == 200
     except httpx2.HTTPError:
         return False
 
@@ -336,7 +336,7 @@ def test_celerys_events(planted: Planted) -> None:
 
 
 def test_flowers_pages_and_metrics(planted: Planted) -> None:
-    tasks = httpx2.get(f"{planted.flower_url}/api/tasks", timeout=30).json()
+    tasks = httpx2.get(f"{planted.flower_url}/api/tasks", timeout=60).json()
     failed = [task for task, about in tasks.items() if about["state"] == "FAILURE"]
     workers = {event["hostname"] for event in planted.events if event["type"].startswith("worker-")}
     assert failed

@@ -81,12 +81,12 @@ def test_work_and_the_presence_lock_go_on_at_the_new_primary(pair: Pair, ledger:
         killed, left = pair.primary.address, pair.standby.address
         pair.primary.kill()
         # connections may outlive their server by a moment
-        wait_until(lambda: is_away(ledger), 10)
+        wait_until(lambda: is_away(ledger))
         with pytest.raises(DatabaseUnavailable, match=f"{killed} says .*{left} says session is read-only$") as caught:
             Database(pair.url).owner()
         assert "failed" not in str(caught.value), "each host once, in its own words"
     pair.fail_over()
-    wait_until(lambda: works(ledger, f"after {stays_up}"), 30)
+    wait_until(lambda: works(ledger, f"after {stays_up}"))
     assert number_of(ledger, "lane") == lanes + 1
     after = ledger.owner()
     assert after != number

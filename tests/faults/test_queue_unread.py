@@ -57,7 +57,7 @@ def test_in_our_own_redis(service: Service, tmp_path: Path) -> None:
     assert "Queue 'shop' of Overnight's own Redis: nobody has taken the oldest of 1 message for 11 min" in alarm
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as worker:
         worker.wait_for(2)
-        wait_until(is_read, 20)
+        wait_until(is_read)
     assert unread() == []
 
 
@@ -91,7 +91,7 @@ def test_in_a_rabbitmq(service: Service, tmp_path: Path) -> None:
         (alarm,) = unread()
         assert "Queue 'shop' of broker crm: nobody has taken the oldest of 1 message for 11 min" in alarm
         with listening(url):
-            wait_until(is_read, 60)
+            wait_until(is_read)
             service.accept(item("b", callback=callback("shop", broker="crm")))
             service.finish()
             minutes_pass_and_it_is_looked(service)

@@ -41,7 +41,7 @@ def sentinel(tmp_path: Path, pair: tuple[Server, Server]) -> Iterator[Server]:
     }
     server = Server(tmp_path / "sentinel", watched, sentinel=True).start().wait()
     with server.client() as client:
-        wait_until(lambda: client.execute_command("SENTINEL", "replicas", "mine"), 30)  # type: ignore[no-untyped-call]
+        wait_until(lambda: client.execute_command("SENTINEL", "replicas", "mine"))  # type: ignore[no-untyped-call]
     yield server
     server.stop()
 
@@ -65,11 +65,11 @@ def test_a_worker_and_a_beat_dial_again_at_the_address_that_has_moved(
     place = read_redis_url(address.url)
     worker, beat = start("worker", address.url), start("beat", address.url)
     ask(place, tmp_path / "before")
-    wait_until(lambda: ticks(primary) > 0, 30)
+    wait_until(lambda: ticks(primary) > 0)
     address.leads_to = replica.port
     demote(primary, replica)
     before = ticks(replica)
-    wait_until(lambda: ticks(replica) > before + 2, 30)
+    wait_until(lambda: ticks(replica) > before + 2)
     ask(place, tmp_path / "after")
     assert (worker.poll(), beat.poll()) == (None, None)
     address.close()
@@ -83,14 +83,14 @@ def test_while_the_address_leads_to_the_replica_they_wait_for_the_primary(
     place = read_redis_url(address.url)
     worker, beat = start("worker", address.url), start("beat", address.url)
     ask(place, tmp_path / "before")
-    wait_until(lambda: ticks(primary) > 0, 30)
+    wait_until(lambda: ticks(primary) > 0)
     demote(primary, replica)
-    wait_until(lambda: b"read only replica" in (tmp_path / "beat.log").read_bytes(), 30)
-    wait_until(lambda: b"Connection to broker lost" in (tmp_path / "worker.log").read_bytes(), 30)
+    wait_until(lambda: b"read only replica" in (tmp_path / "beat.log").read_bytes())
+    wait_until(lambda: b"Connection to broker lost" in (tmp_path / "worker.log").read_bytes())
     time.sleep(2)
     address.leads_to = replica.port
     before = ticks(replica)
-    wait_until(lambda: ticks(replica) > before + 2, 60)
+    wait_until(lambda: ticks(replica) > before + 2)
     ask(place, tmp_path / "after")
     assert (worker.poll(), beat.poll()) == (None, None)
     address.close()
@@ -106,10 +106,10 @@ def test_a_worker_whose_places_were_all_taken_goes_on(
     with Celery(set_as_current=False) as product:
         product.conf.update(place.celery())
         product.send_task("hold", (str(held),))
-    wait_until((tmp_path / "task.held").exists, 60)
+    wait_until((tmp_path / "task.held").exists)
     demote(primary, replica)
     held.touch()
-    wait_until(lambda: b"Couldn't ack" in (tmp_path / "worker.log").read_bytes(), 30)
+    wait_until(lambda: b"Couldn't ack" in (tmp_path / "worker.log").read_bytes())
     address.leads_to = replica.port
     ask(place, tmp_path / "after")
     assert worker.poll() is None
@@ -138,11 +138,11 @@ def test_a_worker_and_a_beat_follow_the_sentinels(
     with sentinel.client() as client:
         client.execute_command("SENTINEL", "failover", "mine")  # type: ignore[no-untyped-call]
     with replica.client() as client:
-        wait_until(lambda: client.info("replication")["role"] == "master", 30)
+        wait_until(lambda: client.info("replication")["role"] == "master")
     with primary.client() as client:
-        wait_until(lambda: client.info("replication")["role"] == "slave", 30)
+        wait_until(lambda: client.info("replication")["role"] == "slave")
     before = ticks(replica)
-    wait_until(lambda: ticks(replica) > before + 2, 60)
+    wait_until(lambda: ticks(replica) > before + 2)
     ask(place, tmp_path / "after")
     assert (worker.poll(), beat.poll()) == (None, None)
     with PlainRedis(place) as plain:
@@ -174,7 +174,7 @@ def test_an_event_loop_follows_the_sentinels(pair: tuple[Server, Server], sentin
                 with suppress(Unreachable):  # nothing was written, or it wasn't said
                     await connection.commands([("SET", "meanwhile", "1")])
                 await asyncio.sleep(0.01)
-        stop_at = time.monotonic() + 30
+        stop_at = time.monotonic() + 120
         while time.monotonic() < stop_at:
             with suppress(Unreachable):
                 await connection.commands([("SET", "after", "1")])

@@ -29,13 +29,13 @@ def can_not_save(client: redis.Redis, snapshots: Path) -> None:
     client.config_set("save", "3600 1")
     (snapshots / "dump.rdb" / "full").mkdir(parents=True)
     client.execute_command("BGSAVE")  # type: ignore[no-untyped-call]
-    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", 20)
+    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
 
 
 def saves(client: redis.Redis, snapshots: Path) -> None:
     shutil.rmtree(snapshots / "dump.rdb")
     client.execute_command("BGSAVE")  # type: ignore[no-untyped-call]
-    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "ok", 20)
+    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "ok")
 
 
 def is_full(client: redis.Redis, _: Path) -> None:
@@ -89,12 +89,12 @@ def test_a_busy_worker_and_a_beat_stay_and_go_on(
     with Celery(set_as_current=False) as product:
         product.conf.update(place.celery())
         product.send_task("hold", (str(held),))
-        wait_until((tmp_path / "task.held").exists, 60)
+        wait_until((tmp_path / "task.held").exists)
         product.send_task("touch", (str(tmp_path / "next"),))
     with server.client() as client:
         refuse(client, tmp_path / "snapshots")
         held.touch()  # its acknowledgement is refused, or the next message's taking
-        wait_until(lambda: b"Couldn't ack" in log(tmp_path) or b"Connection to broker lost" in log(tmp_path), 30)
+        wait_until(lambda: b"Couldn't ack" in log(tmp_path) or b"Connection to broker lost" in log(tmp_path))
         with redis_client(place, timeout_s=5, connect_timeout_s=5) as asking:
             health = redis_health.look(asking)
         assert (health.lets_in, health.takes_writes, health.is_away) == (True, False, False)

@@ -39,7 +39,7 @@ def test_a_report_waits_for_its_rabbitmq_and_arrives_whole(catalog: Enriched, tm
         assert sending.send_all() == 1
         assert sending.send_all() == 0
         with Connection(url) as connection:
-            message = connection.SimpleQueue("shop.reports").get(timeout=20)
+            message = connection.SimpleQueue("shop.reports").get(timeout=60)
         assert message.headers["task"] == "shop.read_report"
         assert message.headers["id"] == "report-shop-1"
         arguments, _, _ = message.decode()

@@ -76,9 +76,9 @@ def test_old_messages_are_understood(
     accepted = arguments(message(routes.ACCEPT))["message_id"]
     with worker(tmp_path / "new", APP, *routes.QUEUES):
         wait_until(
-            lambda: service.ledger.fetch_one("SELECT count(*) AS n FROM inbox WHERE verdict IS NOT NULL")["n"] == 2, 60
+            lambda: service.ledger.fetch_one("SELECT count(*) AS n FROM inbox WHERE verdict IS NOT NULL")["n"] == 2
         )
-        wait_until(lambda: not any(queues.exists(f"overnight:ringing:{bell}") for bell in BELLS), 30)
+        wait_until(lambda: not any(queues.exists(f"overnight:ringing:{bell}") for bell in BELLS))
         wait_until(lambda: queues.exists(routes.POLICY_KEY))
         for name in asked:
             queues.lpush(routes.ANSWER, changed(message(f"{routes.ANSWER}.{name}")))
@@ -98,7 +98,7 @@ def test_an_accept_message_of_a_later_version_is_turned_down_and_says_so(
     message_id = str(uuid4())
     queues.lpush(routes.ACCEPT, of_another_version(message(routes.ACCEPT), v=2, message_id=message_id))
     with worker(tmp_path / "new", APP, routes.ACCEPT):
-        wait_until(lambda: verdict(service, message_id), 60)
+        wait_until(lambda: verdict(service, message_id))
     verdict_ = verdict(service, message_id)
     assert verdict_ is not None
     assert verdict_["accepted"] == 0

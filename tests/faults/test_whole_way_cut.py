@@ -144,7 +144,7 @@ def started(
         yield process
     finally:
         process.terminate()
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
 
 
 def test_a_redis_that_can_not_be_reached_from_one_of_two_hosts(overnight: Installed, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_redis_that_can_not_be_reached_from_one_of_two_hosts(overnight: Instal
     words = ["worker", "-n", "far@%h", "-Q", ",".join(routes.QUEUES), "-c", "3", "--loglevel", "INFO"]
     options = {"app": "overnight_workers.app", "OVERNIGHT_REDIS_URL": link.url}
     with started(overnight, log, *words, "--without-gossip", "--without-mingle", **options) as far:
-        wait_until(lambda: b"ready" in log.read_bytes(), 60, what=log.read_text)
+        wait_until(lambda: b"ready" in log.read_bytes(), what=log.read_text)
         orders = [overnight.order(FEW, lane=lane) for lane in MANY]
         wait_until(lambda: overnight.states(orders[0]))
         with link.cut():

@@ -103,10 +103,10 @@ def kill_redis_under_a_held_message(server: KillableRedis, tmp_path: Path) -> No
     started, go = tmp_path / "started", tmp_path / "go"
     with Celery(broker=server.url, set_as_current=False) as product:
         product.send_task("hold", (str(started), str(go)))
-        wait_until(started.exists, 60)
+        wait_until(started.exists)
         server.kill()
         log = tmp_path / "worker.log"
-        wait_until(lambda: b"Connection to broker lost" in log.read_bytes() or b"Unrecoverable" in log.read_bytes(), 60)
+        wait_until(lambda: b"Connection to broker lost" in log.read_bytes() or b"Unrecoverable" in log.read_bytes())
         server.start()
         go.touch()
         product.send_task("touch", (str(tmp_path / "touched"),))
@@ -117,7 +117,7 @@ def test_a_worker_that_holds_a_message_survives_the_death_of_redis(
 ) -> None:
     worker = run_worker("shim")
     kill_redis_under_a_held_message(redis_to_kill, tmp_path)
-    wait_until((tmp_path / "touched").exists, 60)
+    wait_until((tmp_path / "touched").exists)
     assert worker.poll() is None
 
 

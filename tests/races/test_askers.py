@@ -44,7 +44,7 @@ def both_at_once(service: Service, first: Callable[[], str], second: Callable[[]
         running: list[Future[str]] = [pool.submit(first), pool.submit(second)]
         wait_until(lambda: blocked(service) == 2)
         holder.commit()
-        return [asker.result(20) for asker in running]
+        return [asker.result(60) for asker in running]
 
 
 def followers(service: Service, key: str) -> int:
@@ -93,7 +93,7 @@ def test_whoever_asks_while_the_item_is_redone_follows_the_new_try_and_nobody_de
             asking = pool.submit(asks)
             wait_until(lambda: blocked(service) == 1)
             (new,) = redo.redo(redoing, [old]).values()
-        asking.result(20)
+        asking.result(60)
     assert (
         service.ledger.fetch_one("SELECT of_item_id FROM follower ORDER BY item_id DESC LIMIT 1")["of_item_id"] == new
     )
@@ -109,7 +109,7 @@ def test_a_cancel_while_its_outcome_is_asked_for_by_another_is_told_to_both(serv
             assert cancel(canceling, leader) == "canceled"
             asking = pool.submit(message_of(wish("a", "crm")))
             wait_until(lambda: blocked(service) == 1)
-        asking.result(20)
+        asking.result(60)
     rows = service.ledger.fetch_all(
         "SELECT item.state FROM item JOIN request ON request.item_id = item.id WHERE key = 'a'"
     )

@@ -69,7 +69,7 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(
         second = pool.submit(record, theirs, answers[::-1])
         wait_until(lambda: blocked(service))
         first.commit()
-        assert second.result(10) == Recorded()
+        assert second.result(60) == Recorded()
     assert (
         len(service.ledger.fetch_all("SELECT 1 FROM outcome"))
         == len(service.ledger.fetch_all("SELECT 1 FROM bill"))
@@ -127,7 +127,7 @@ def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_
         second = pool.submit(record, theirs, said[::-1])
         wait_until(lambda: blocked(service))
         first.commit()
-        assert second.result(10) == 1
+        assert second.result(60) == 1
     assert service.ledger.states("delivery") == ["delivered"] * 3
 
 

@@ -64,7 +64,7 @@ def test_twenty_direct_workers_and_twenty_packers_never_overspend_a_strict_cap(s
         fetch_all(holder, "SELECT FROM budget FOR UPDATE")
         busy = [pool.submit(all_of_it, service.other_process(), lane) for lane in lanes]
         taking = [pool.submit(send_all_of_it, service.other_process(), lane) for lane in fast]
-        wait_until(lambda: blocked(service) == 2 * WORKERS, 60)
+        wait_until(lambda: blocked(service) == 2 * WORKERS)
         holder.rollback()
         for packer in busy:
             packer.result(90)
@@ -114,7 +114,7 @@ def test_a_budget_that_is_set_while_items_are_being_sent_reserves_for_them(servi
             )
             setter = pool.submit(budget)
             wait_until(lambda: blocked(service) == 1)
-        setter.result(20)
+        setter.result(60)
     assert (seen().spent_nano, seen().reserved_nano) == (0, 2 * worst(service, "a"))
 
 

@@ -79,7 +79,7 @@ def frozen(service: Service, stage: Callable[[], object], at: str) -> Iterator[F
 
     def go_on() -> int | None:
         os.kill(pid, SIGCONT)
-        process.join(20)
+        process.join(60)
         return process.exitcode
 
     try:

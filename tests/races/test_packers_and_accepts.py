@@ -46,7 +46,7 @@ def test_two_packers_of_one_lane_take_turns_and_the_second_packs_what_is_due_the
         wait_until(lambda: blocked(service) == 1)
         assert packed(first, source, 4) == 4
         first.commit()
-        assert second.result(20) == "0 batches, 0 items"
+        assert second.result(60) == "0 batches, 0 items"
     assert service.ledger.states("item").count("waiting") == 1
 
 
@@ -87,8 +87,8 @@ def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Ser
             second_done = another.submit(service.accept_elsewhere, items[::-1])
             wait_until(lambda: blocked(service) == 2)
             first.commit()
-            assert first_done.result(20) == (50, 0)
-            assert second_done.result(20) == (0, 50)
+            assert first_done.result(60) == (50, 0)
+            assert second_done.result(60) == (0, 50)
     assert len(service.ledger.states("item")) == 50
 
 
@@ -105,5 +105,5 @@ def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(
         both = [pool.submit(service.accept_elsewhere, order) for order in (items, items[::-1])]
         wait_until(lambda: blocked(service) == 2)
         holder.rollback()
-        assert sorted(packer.result(20) for packer in both) == [(0, 51), (51, 0)]
+        assert sorted(packer.result(60) for packer in both) == [(0, 51), (51, 0)]
     assert len(service.ledger.states("item")) == 52

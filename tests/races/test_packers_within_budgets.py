@@ -50,7 +50,7 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
     with ThreadPoolExecutor(PACKERS) as pool, service.other_process().transaction() as holder:
         fetch_all(holder, "SELECT FROM budget FOR UPDATE")
         packers = [pool.submit(all_of_it, service.other_process(), lane) for lane in lanes]
-        wait_until(lambda: blocked(service) == PACKERS, 30)
+        wait_until(lambda: blocked(service) == PACKERS)
         holder.rollback()
         for packer in packers:
             packer.result(60)
@@ -76,7 +76,7 @@ def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(servic
         wait_until(lambda: blocked(service) == 1)
         service.accept(item("b", tenant="b"))
         holder.rollback()
-        packer.result(20)
+        packer.result(60)
     assert (service.ledger.item("a")["state"], service.ledger.item("b")["state"]) == ("batched", "held")
 
 
@@ -88,7 +88,7 @@ def test_a_budget_that_is_set_while_a_batch_is_packed_reserves_for_it(service: S
             pack(packer, source, process.prices(), max_items=3, max_bytes=10**6)
             setter = pool.submit(budget)
             wait_until(lambda: blocked(service) == 1)
-        setter.result(20)
+        setter.result(60)
     assert (seen().spent_nano, seen().reserved_nano) == (0, worst(service, "a"))
 
 
@@ -106,7 +106,7 @@ def test_a_budget_that_is_set_while_answers_are_recorded_counts_them_once(servic
             outcomes.record(recorder, source, [answer], max_attempts=1)
             setter = pool.submit(budget)
             wait_until(lambda: blocked(service) == 1)
-        setter.result(20)
+        setter.result(60)
     assert (seen().spent_nano, seen().reserved_nano) == (5, worst(service, "b"))
 
 

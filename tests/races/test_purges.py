@@ -84,8 +84,8 @@ def test_a_purge_and_a_collector_of_the_same_items_either_first(service: Service
         other = pool.submit(acts[second])
         wait_until(lambda: blocked(service) == 2)
         holder.commit()
-        first_act.result(20)
-        other.result(20)
+        first_act.result(60)
+        other.result(60)
     purge(mine)
     is_whole(service)
 
@@ -114,7 +114,7 @@ def test_what_is_being_delivered_is_kept_and_goes_when_it_was_taken(service: Ser
         purging = pool.submit(purge, mine)
         wait_until(lambda: blocked(service) == 1)
         connection.commit()
-        assert purging.result(20).purged == 0
+        assert purging.result(60).purged == 0
     with process.database().transaction() as connection:
         deliveries.taken(connection, [delivery.item_id for delivery in due])
     assert purge(mine).purged == 20
@@ -132,7 +132,7 @@ def test_a_message_that_is_accepted_while_its_item_is_purged_brings_nothing_back
         accepting = pool.submit(service.accept_elsewhere, [again])
         wait_until(lambda: blocked(service) == 1)
         connection.commit()
-        assert accepting.result(20) == (0, 1)
+        assert accepting.result(60) == (0, 1)
     is_whole(service)
 
 
@@ -143,7 +143,7 @@ def test_what_is_committed_after_a_purge_looked_goes_with_the_next(service: Serv
         accepting = pool.submit(service.accept_elsewhere, [theirs("late")])
         wait_until(lambda: blocked(service) == 1)
         holder.rollback()
-        assert accepting.result(20) == (1, 0)
+        assert accepting.result(60) == (1, 0)
     assert places_with_it(service)
     assert purge(mine).purged == 21
     is_whole(service)

@@ -42,7 +42,7 @@ def while_purged(service: Service, act: Callable[[], int]) -> tuple[int, int]:
         acting = pool.submit(act)
         wait_until(lambda: acting.done() or blocked(service) == 1)
         connection.commit()
-        return group.purged, acting.result(20)
+        return group.purged, acting.result(60)
 
 
 def test_what_is_redone_while_it_is_purged_is_not_asked_again(service: Service, other: Database) -> None:

@@ -55,8 +55,8 @@ def test_an_item_that_is_accepted_while_its_partition_becomes_full_is_there(own:
         retaining = pool.submit(retain, 0)
         wait_until(lambda: retaining.done() or blocked(own) == 2)
         holder.commit()
-        assert accepting.result(20) == (1, 0)
-        retaining.result(20)
+        assert accepting.result(60) == (1, 0)
+        retaining.result(60)
     own.finish()
     assert own.ledger.item("new")["state"] == "succeeded"
     retain(1)

@@ -152,7 +152,7 @@ def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, mine: Dat
         rescued = pool.submit(rescue)
         wait_until(lambda: blocked(packed))
         sending.commit()
-        assert rescued.result(10) == 0
+        assert rescued.result(60) == 0
     assert packed.ledger.states("submission") == ["sending"]
 
 
@@ -170,7 +170,7 @@ def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
         canceled = pool.submit(take_back)
         wait_until(lambda: blocked(packed))
         claiming.commit()
-        assert canceled.result(10) == Canceled.TOO_LATE
+        assert canceled.result(60) == Canceled.TOO_LATE
     assert packed.ledger.item("a")["state"] == "batched"
 
 
@@ -271,5 +271,5 @@ def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
         opened = pool.submit(late_fact, theirs, first_id)
         wait_until(lambda: blocked(packed))
         claiming.commit()
-        assert opened.result(10)
+        assert opened.result(60)
     assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])

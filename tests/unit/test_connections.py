@@ -51,7 +51,7 @@ async def serving(
     own.port = listening.sockets[0].getsockname()[1]
     address = f"{'https' if tls else 'http'}://127.0.0.1:{own.port}"
     try:
-        async with httpx2.AsyncClient(transport=Connections(), base_url=address, timeout=5) as client:
+        async with httpx2.AsyncClient(transport=Connections(), base_url=address, timeout=60) as client:
             yield own, client
     finally:
         listening.close()
@@ -84,7 +84,7 @@ def saying(*parts: bytes, then_waits: bool = False) -> Serve:
     return serve
 
 
-def asked(serve: Serve, *, timeout: float = 5) -> httpx2.Response:
+def asked(serve: Serve, *, timeout: httpx2.Timeout | float = 60) -> httpx2.Response:
     async def run() -> httpx2.Response:
         async with serving(serve) as (_, client):
             return await client.post("/", content=b"{}", timeout=timeout)
@@ -123,17 +123,22 @@ def test_bytes_behind_an_answer_are_no_answer_to_the_next_request() -> None:
 
 @pytest.mark.parametrize("late", [b"", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"])
 def test_a_connection_that_ended_or_spoke_unasked_while_it_was_kept_carries_no_request(late: bytes) -> None:
+    asked_again, written = asyncio.Event(), asyncio.Event()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(OK)
         await writer.drain()
-        await asyncio.sleep(0.02)  # the client has put it by
+        await asked_again.wait()
         writer.write(late)
+        written.set()
 
     async def run() -> None:
         async with serving(serve) as (server, client):
             assert (await client.post("/", content=b"{}")).text == "hi"
-            await asyncio.sleep(0.1)  # the server's end has arrived
+            asked_again.set()
+            await written.wait()
+            await asyncio.sleep(0.05)  # the loop looks at what has arrived before it goes on here
             assert (await client.post("/", content=b"{}")).text == "hi"
             assert server.connections == 2
 
@@ -184,7 +189,7 @@ def test_a_connection_that_is_reset_is_a_read_error() -> None:
 def test_silence_is_a_read_timeout_before_and_within_an_answer() -> None:
     for said in ((), (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",)):
         with pytest.raises(httpx2.ReadTimeout):
-            asked(saying(*said, then_waits=True), timeout=0.1)
+            asked(saying(*said, then_waits=True), timeout=httpx2.Timeout(60, read=0.1))
 
 
 def test_where_nobody_listens_it_is_a_connect_error() -> None:
@@ -203,13 +208,14 @@ def test_a_call_that_is_ended_from_outside_ends_its_connection() -> None:
     async def run() -> None:
         async with serving(saying(then_waits=True)) as (server, client):
             call = asyncio.create_task(client.post("/", content=b"{}"))
-            await asyncio.sleep(0.1)
+            while server.connections < 1:
+                await asyncio.sleep(0.01)  # until it is there
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
             assert server.connections == 1
             with pytest.raises(httpx2.ReadTimeout):
-                await client.post("/", content=b"{}", timeout=0.1)
+                await client.post("/", content=b"{}", timeout=httpx2.Timeout(60, read=0.1))
             assert server.connections == 2
 
     asyncio.run(run())

@@ -199,7 +199,7 @@ def test_a_migration_may_take_longer_than_a_statement_of_a_stage(fresh_database:
             take_turns(connection)  # somebody else migrates
             waiting = pool.submit(migrate, impatient)
             wait_until(lambda: rows(url, _WAITS_LONG) or waiting.done())
-        waiting.result(30)
+        waiting.result(60)
     impatient.close()
 
 

@@ -43,7 +43,7 @@ def ended(catalog: Enriched, *commands: Enriching) -> list[str]:
             catalog.service.round()
         return all(command.poll() is not None for command in commands)
 
-    wait_until(are_over, 60)
+    wait_until(are_over)
     return [command.said() for command in commands]
 
 
@@ -53,7 +53,7 @@ def test_ctrl_c_detaches_and_says_so_and_the_next_enrich_goes_on(catalog: Enrich
     command = Enriching(catalog)
     wait_until(lambda: len(catalog.service.ledger.states("item")) == 5)
     command.send_signal(signal.SIGINT)
-    assert command.wait(30) == 130
+    assert command.wait(60) == 130
     assert "detached: the workers go on with shop-1, and so does `overnight enrich`." in command.said()
     assert "`overnight runs stop shop-1` ends it" in command.said()
     assert not find("shop-1").is_owned

@@ -126,10 +126,10 @@ def test_ctrl_c_at_the_question_detaches_from_a_run_that_still_asks(catalog: Enr
     with forked():
         process = processes.Process(target=_asked, args=(at_a_terminal, str(catalog.directory), str(out)))
         process.start()
-    wait_until(lambda: "Send it?" in out.read_text(), 60)
+    wait_until(lambda: "Send it?" in out.read_text())
     assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
-    wait_until(lambda: process.exitcode is not None, 60)
+    wait_until(lambda: process.exitcode is not None)
     said = " ".join(out.read_text().split())
     assert process.exitcode == 130, said
     assert "detached: shop-2 sends nothing before `overnight runs approve shop-2`" in said

@@ -52,7 +52,7 @@ def test_a_products_own_worker_takes_an_outcome(service: Service) -> None:
         redis.Redis.from_url(service.redis_url) as client,
     ):
         service.finish()
-        wait_until(lambda: client.llen("came"), 30)
+        wait_until(lambda: client.llen("came"))
         worker.terminate()
         (raw,) = client.lrange("came", 0, -1)
     task_id, kind, document, number, sku, text = orjson.loads(raw)
@@ -76,7 +76,7 @@ def test_a_worker_whose_keys_have_a_prefix_takes_an_outcome(service: Service) ->
         redis.Redis.from_url(service.redis_url) as client,
     ):
         service.finish()
-        wait_until(lambda: client.llen("came"), 30)
+        wait_until(lambda: client.llen("came"))
         worker.terminate()
         assert client.llen("shop") == 0
 

@@ -80,5 +80,5 @@ def test_a_broker_that_is_no_redis_gets_it_by_reference_too(service: Service) ->
     lengthen(service, "large", BOUND)
     assert deliver() == "1 delivered"
     with Connection("memory://") as theirs:
-        message = theirs.SimpleQueue("large-answers").get(timeout=5)
+        message = theirs.SimpleQueue("large-answers").get(timeout=60)
     assert message.payload[0][0]["claim"]["bytes"] > BOUND

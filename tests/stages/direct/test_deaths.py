@@ -166,7 +166,7 @@ def test_an_answer_of_a_worker_that_was_taken_for_dead_counts(service: Service) 
 def test_answers_that_come_while_the_ledger_is_away_are_recorded_later(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    service.api.fault("messages", "delay", seconds=0.5)
+    service.api.fault("messages", "delay", seconds=3600)
     server, _, name = service.database_url.rpartition("/")
     may_connect = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
     with ThreadPoolExecutor(1) as pool, psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
@@ -178,13 +178,13 @@ def test_answers_that_come_while_the_ledger_is_away_are_recorded_later(service: 
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
                 (name, service.ledger.backend()),
             )
-            answered = service.api.calls("messages").get("200", 0)
-            wait_until(lambda: service.api.calls("messages").get("200", 0) >= answered)
-            threading.Event().wait(1.5)  # the answers come meanwhile; nobody may write that down
+            service.api.faults_are_over()
+            wait_until(lambda: service.api.calls("messages").get("200", 0) == 2)
+            threading.Event().wait(0.5)  # the answers have come; nobody may write that down
             assert service.ledger.states("item") == ["direct", "direct"]
         finally:
             admin.execute(may_connect.format(sql.Identifier(name), sql.SQL("true")))
-        sending.result(30)
+        sending.result(60)
     assert service.ledger.states("item") == ["succeeded", "succeeded"]
     assert (doubts(service), service.api.meter()["billed"]) == (0, 2)
 
@@ -192,13 +192,14 @@ def test_answers_that_come_while_the_ledger_is_away_are_recorded_later(service: 
 def test_told_to_stop_it_ends_what_it_has_sent_and_sends_nothing_more(service: Service) -> None:
     service.configure(lane={"road": "direct"}, direct={"calls": 2})
     service.accept(*(item(key) for key in "abcdef"))
-    service.api.fault("messages", "delay", seconds=1)
+    service.api.fault("messages", "delay", seconds=3600)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(direct)
         wait_until(lambda: service.api.meter()["billed"] == 2)
         stopping.set_stopping()
+        service.api.faults_are_over()
         try:
-            sending.result(20)
+            sending.result(60)
         finally:
             stopping.set_stopping(stop=False)
     states = service.ledger.states("item")

@@ -17,7 +17,7 @@ DEADLOCK = "40P01"
 def test_what_a_broken_off_turn_had_taken_is_sent_while_other_calls_are_under_way(service: Service) -> None:
     service.configure(lane={"road": "direct"})
     service.accept(item("a"))
-    service.api.fault("messages", "delay", seconds=5, count=1)
+    service.api.fault("messages", "delay", seconds=3600, count=1)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(direct)
         wait_until(lambda: service.api.meter()["billed"] == 1)
@@ -25,9 +25,10 @@ def test_what_a_broken_off_turn_had_taken_is_sent_while_other_calls_are_under_wa
             service.accept(item("b"))
             wait_until(lambda: service.ledger.item("b")["state"] == "direct")
             threading.Event().wait(0.3)  # what authorizes it has failed
-        wait_until(lambda: service.ledger.item("b")["state"] == "succeeded", 3)
+        wait_until(lambda: service.ledger.item("b")["state"] == "succeeded")
         assert service.ledger.item("a")["state"] == "direct", "the run isn't over"
-        sending.result(30)
+        service.api.faults_are_over()
+        sending.result(60)
     assert service.api.meter()["billed"] == 2
 
 
@@ -43,7 +44,7 @@ def test_what_was_let_go_before_its_turn_broke_off_is_sent(service: Service) -> 
     with ThreadPoolExecutor(1) as pool:
         with failing(service, "INSERT ON direct_claim", f"NEW.model_id = {model}", DEADLOCK):
             sending = pool.submit(direct)
-            wait_until(lambda: service.ledger.item("a")["state"] == "succeeded", 3)
-        sending.result(30)
+            wait_until(lambda: service.ledger.item("a")["state"] == "succeeded")
+        sending.result(60)
     assert service.ledger.states("item") == ["succeeded", "succeeded"]
     assert (service.api.meter()["billed"], service.ledger.fetch_all("SELECT FROM maybe_billed")) == (2, [])

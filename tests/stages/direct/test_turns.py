@@ -106,4 +106,4 @@ def test_two_that_look_at_the_same_moment_take_no_more_than_the_lane_says_togeth
             assert places.room(first, place.lane_id, 3) == 3
             second = other.submit(taken, service, 2, 3)
             wait_until(lambda: blocked(service) == 1)
-        assert len(second.result(20)) == 2
+        assert len(second.result(60)) == 2

@@ -87,7 +87,7 @@ def test_an_outcome_whose_key_is_away_is_an_error_of_its_own_and_there_again_wit
         list(item_views.items(connection, item_views.Wanted(run="night")))
     write(key_file, own)
     service.restart()
-    outcome = product.wait(key="a", timeout=10)
+    outcome = product.wait(key="a", timeout=60)
     assert outcome.ok
     assert outcome.cost_usd
     assert SECRET in str(outcome.text)

@@ -35,15 +35,14 @@ def test_a_statement_is_waited_for_a_little_longer_than_postgres_works_at_it_and
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable, match="no answer for 0 s, although the connection is open"):
             one(database)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
     assert one(database) == 1
     database.close()
 
 
 def test_a_sign_of_life_that_is_swallowed_is_an_error_too(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "_GRACE_S", 0.3)
-    monkeypatch.setattr(connecting, "_STATEMENT_TIMEOUT_S", 0.2)
-    database = Database(link.url)
+    database = Database(link.url, statement_timeout_s=0.2)
     number = database.owner()
     with link.swallowing(), pytest.raises(DatabaseUnavailable):
         database.owner()

@@ -95,7 +95,7 @@ class Running:
     """Of its pages' paths."""
 
     def get(self, path: str, *, auth: tuple[str, str] | None = USER) -> httpx.Response:
-        return httpx.get(self.url + path, auth=auth, timeout=30)
+        return httpx.get(self.url + path, auth=auth, timeout=60)
 
     def page(self, path: str) -> str:
         answer = self.get(path)
@@ -149,13 +149,13 @@ def running_flowers(servers: Servers, where: Path) -> Iterator[Flowers]:
             wait_until(lambda flower=flower: answers(flower), 120)  # type: ignore[misc]
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             connection.execute(SEEDED.encode())  # now that they answer: ages are looked at
-        wait_until(lambda: 'data-row="lretired"' in started.seeded.page("/now"), 60)  # it looks every few seconds
+        wait_until(lambda: 'data-row="lretired"' in started.seeded.page("/now"))  # it looks every few seconds
         yield started
     finally:
         for flower in running:
             flower.process.send_signal(signal.SIGTERM)
         for flower in running:
-            assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+            assert flower.process.wait(60) == 0, flower.log.read_text()[-2000:]
 
 
 def start(where: Path, app: str, options: list[str], environment: Mapping[str, str]) -> Running:
@@ -206,4 +206,4 @@ def flower_of(service: Service, where: Path, url: str) -> Iterator[Running]:
         yield flower
     finally:
         flower.process.send_signal(signal.SIGTERM)
-        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+        assert flower.process.wait(60) == 0, flower.log.read_text()[-2000:]

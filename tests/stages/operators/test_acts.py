@@ -59,7 +59,7 @@ class Pages:
         self, path: str, said: Mapping[str, str], who: str = "ann", *, token: str | None = "its own"
     ) -> httpx.Response:
         """A form as a browser sends it. token: "its own": the one that its page has."""
-        with httpx.Client(base_url=self.flower.url, auth=USERS[who], timeout=30) as browser:
+        with httpx.Client(base_url=self.flower.url, auth=USERS[who], timeout=60) as browser:
             page = browser.get("/actions").text
             del page
             own = browser.cookies.get("_xsrf")
@@ -105,7 +105,7 @@ def pages(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFac
         yield Pages(flower, url)
     finally:
         flower.process.send_signal(signal.SIGTERM)
-        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+        assert flower.process.wait(60) == 0, flower.log.read_text()[-2000:]
 
 
 def test_an_act_needs_the_role_for_its_preview_and_for_doing_it(pages: Pages) -> None:
@@ -181,7 +181,7 @@ def test_a_whole_filter_is_tried_again_in_the_background_after_its_count_and_dol
     answer = pages.post("/act", said | {"reason": "a bad night"})
     assert answer.status_code == 303
     page = answer.headers["location"]
-    wait_until(lambda: "Done" in text_of(pages.page(page)), 30)
+    wait_until(lambda: "Done" in text_of(pages.page(page)))
     states = "SELECT state, count(*) FROM item JOIN run ON run.id = run_id WHERE name = 'many' GROUP BY 1 ORDER BY 1"
     assert pages.rows(states) == [("redone", MANY), ("waiting", MANY)]
     assert pages.actions()[-1] == ("redo", "ann", "flower", "a bad night", MANY)
@@ -199,7 +199,7 @@ def test_a_selection_is_canceled_and_no_other_item(pages: Pages) -> None:
     assert "2 items not sent yet: canceled and never billed" in preview
     said = pages.form("/act?name=cancel&ids=8&ids=9")
     answer = pages.post("/act", said)
-    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
+    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])))
     assert pages.rows("SELECT id FROM item WHERE state = 'canceled' ORDER BY id") == [(8,), (9,)]
     assert pages.noted("cancel") == (2, saved[1])
 
@@ -215,7 +215,7 @@ def test_everything_has_to_be_said(pages: Pages) -> None:
 def test_dead_deliveries_are_sent_again(pages: Pages) -> None:
     assert "1 dead delivery; nothing is paid again" in text_of(pages.page("/act?name=replay&ids=1"))
     answer = pages.post("/act", {"name": "replay", "ids": "1"})
-    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
+    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])))
     assert pages.rows("SELECT state, generation FROM every_delivery WHERE item_id = 1") == [("due", 1)]
     assert pages.get("/act?name=replay&tenant=acme").status_code == 400
 

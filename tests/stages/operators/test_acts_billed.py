@@ -35,20 +35,20 @@ class Acting:
 
     def done(self, query: str) -> int:
         """Do it, and wait until it is over. How many items were done, as its page says."""
-        with httpx.Client(base_url=self.flower.url, auth=USER, timeout=30) as browser:
+        with httpx.Client(base_url=self.flower.url, auth=USER, timeout=60) as browser:
             browser.get("/actions")
             fields = dict(httpx.QueryParams(query)) | {"_xsrf": browser.cookies["_xsrf"]}
             answer = browser.post("/act", data=fields)
             assert answer.status_code == 303, text_of(answer.text)
             path = answer.headers["location"]
-            wait_until(lambda: "Abort it" not in browser.get(path).text, 60)
+            wait_until(lambda: "Abort it" not in browser.get(path).text)
             number = re.search(r"([\d,]+) items? done", text_of(browser.get(path).text))
         assert number
         return int(number[1].replace(",", ""))
 
     def post(self, query: str) -> None:
         """Do what is done at once."""
-        with httpx.Client(base_url=self.flower.url, auth=USER, timeout=30) as browser:
+        with httpx.Client(base_url=self.flower.url, auth=USER, timeout=60) as browser:
             browser.get("/actions")
             fields = dict(httpx.QueryParams(query)) | {"_xsrf": browser.cookies["_xsrf"]}
             answer = browser.post("/act", data=fields)

@@ -76,7 +76,7 @@ def prometheus(directory: Path, scraped: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def ask(url: str, query: str) -> list[Any]:

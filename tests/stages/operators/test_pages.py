@@ -56,7 +56,7 @@ def planted(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
         yield Planted(flower, url)
     finally:
         flower.process.send_signal(signal.SIGTERM)
-        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+        assert flower.process.wait(60) == 0, flower.log.read_text()[-2000:]
 
 
 def paths() -> list[str]:

@@ -43,7 +43,7 @@ def in_need(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
         for flower in flowers:
             flower.process.send_signal(signal.SIGTERM)
         for flower in flowers:
-            assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+            assert flower.process.wait(60) == 0, flower.log.read_text()[-2000:]
 
 
 def _started(where: Path, without_redis: dict[str, str], read_only: dict[str, str]) -> list[Running]:

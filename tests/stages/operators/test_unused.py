@@ -106,7 +106,7 @@ def test_who_is_accepting_when_it_begins_is_waited_for(
             wait_until(lambda: rows.execute(WAITS).fetchall() or looking.done())
             insert = ITEM.replace("%s", "{}").format(number, 1, "NULL")
             execute(connection, insert)
-        look = looking.result(30)
+        look = looking.result(60)
     accepting.close()
     assert look.prefix_ids == ()
 

@@ -50,7 +50,7 @@ def second_turn_within_the_first(
         pass
     finally:
         crash_points.armed = None
-        second.join(30)
+        second.join(60)
     return second
 
 

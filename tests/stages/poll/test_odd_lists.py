@@ -109,7 +109,7 @@ def hanging() -> Any:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             calls.append(self.path)
-            stop.wait(30)
+            stop.wait(60)
 
         do_POST = do_GET  # noqa: N815
 

@@ -13,7 +13,7 @@ def test_a_run_of_several_pages_has_each_outcome_once_and_in_order(service: Serv
     service.accept(*(item(key) for key in keys), run="large")
     service.accept(item("other"), run="another")
     service.finish()
-    assert product.wait(run="large", timeout=10) == {"succeeded": 1_201}
+    assert product.wait(run="large", timeout=60) == {"succeeded": 1_201}
     assert [outcome.key for outcome in product.outcomes(run="large")] == keys
     assert [outcome.key for outcome in product.outcomes(run="another")] == ["other"]
 

@@ -42,7 +42,7 @@ class Shop(NamedTuple):
 
     def post(self, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of its answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("POST", path, body, dict(headers or {}))
         response = connection.getresponse()
         answer = (response.status, response.read())

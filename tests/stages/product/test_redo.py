@@ -92,7 +92,7 @@ def test_what_was_taken_back_can_be_tried_again(service: Service, product: Overn
     product.cancel(receipt)
     product.redo(receipt)
     service.finish()
-    assert product.wait(receipt, timeout=10).ok
+    assert product.wait(receipt, timeout=60).ok
 
 
 def test_a_late_answer_of_the_old_try_is_billed_and_not_taken_for_the_new_one(service: Service) -> None:

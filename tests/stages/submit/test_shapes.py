@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from overnight_models.request.prefix import Prefix
@@ -147,11 +145,9 @@ def test_an_api_that_hangs_keeps_a_batch_waiting_for_one_call(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample_checks, "_CALL_S", 0.3)
-    service.api.fault("count_tokens", "delay", seconds=30)
-    began_at = time.monotonic()
+    service.api.fault("count_tokens", "delay", seconds=3600)
     tool = {"name": "look_up", "input_schema": {"type": "object"}}
     sent(service, item("a"), item("b", params=params("text", tools=[tool])))
-    assert time.monotonic() - began_at < 20
     assert service.ledger.states("item") == ["batched"] * 2
     assert (service.ledger.states("batch"), count_of_creates(service)) == (["open"], 1)
 

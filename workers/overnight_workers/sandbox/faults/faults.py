@@ -14,7 +14,8 @@ takes the same JSON. For example:
 How often: `rate` (a chance, 1 when absent, the same each time for the same `seed`), `count` (this many times,
 then never), `after` (not the first so many), `every` (again for each so many: `"after": 90, "count": 10, "every": 100`
 are bursts of ten). `workspace` limits a rule to one. The first rule that
-contradicts a later one wins. Seconds are real time, whatever the sandbox's clock does.
+contradicts a later one wins. Seconds are real time, whatever the sandbox's clock does; whatever waits for the end of
+`delay`, `stall` or `status` goes on at once when its rule is taken back.
 
 At `create`:
     status              with `status`, and if wanted `message`, `type`, `error_code`, `retry_after` (seconds, in the
@@ -61,8 +62,10 @@ At `item`, for the requests of batches created from now on (and, as far as it ma
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass, fields
 
 from overnight_workers.sandbox.draws import draw
@@ -77,6 +80,7 @@ SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first", 
 _RETRY_AFTER_FORMS = ("seconds", "ms", "date")
 #: What becomes of a message's answer on its way.
 ANSWER_DEEDS = frozenset({"cut_body", "break_body", "reset", "stall", "slow", "error_event"})
+_LOOKS_EVERY_S = 0.02
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
     "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
@@ -138,6 +142,16 @@ class Rule:
         """Whether a standing rule hides a batch of this age."""
         return age_s < (self.seconds or 0.0) and draw(self.seed, fate, 51) < self.rate
 
+    def take_back(self) -> None:
+        """Whoever waits for its end goes on."""
+        self.seconds = 0.0
+
+    async def lasts(self) -> None:
+        """Wait for its seconds, or until it is taken back."""
+        began = time.monotonic()
+        while (left_s := began + (self.seconds or 0.0) - time.monotonic()) > 0:
+            await asyncio.sleep(min(left_s, _LOOKS_EVERY_S))  # it is taken back in another thread
+
 
 class Faults:
     """The rules in force. Rules and their counts are kept, so that a restart goes on where it was."""
@@ -157,6 +171,9 @@ class Faults:
         """Put rules in force; all others go, unless they are to be added."""
         new = [_rule(number, rule, self._seed) for number, rule in enumerate(rules)]
         with self._lock:
+            if not add:
+                for rule in self._rules:
+                    rule.take_back()
             self._rules = [*self._rules, *new] if add else new
             self._keep()
 

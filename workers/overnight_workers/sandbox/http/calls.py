@@ -186,7 +186,7 @@ async def _before(call: Call) -> None:
         raise HungUp
     for rule in call.rules:
         if rule.do in _OTHER_ANSWERS and not rule.accepted:
-            await asyncio.sleep(rule.seconds or 0.0)
+            await rule.lasts()
             raise _told_refusal(rule)
         if rule.do == "missing" and not rule.standing:
             raise Refusal(404)
@@ -200,14 +200,14 @@ async def _handled(call: Call, handler: Handler) -> Response:
         response = refusal
     for rule in call.rules:
         if rule.do == "delay":
-            await asyncio.sleep(rule.seconds or 0.0)
+            await rule.lasts()
     if call.fired("lose_answer") is not None:
         raise HungUp
     if isinstance(response, Refusal):
         raise response
     for rule in call.rules:
         if rule.do in _OTHER_ANSWERS and rule.accepted:
-            await asyncio.sleep(rule.seconds or 0.0)
+            await rule.lasts()
             raise _told_refusal(rule)
     return response
 

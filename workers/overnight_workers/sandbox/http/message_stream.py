@@ -38,7 +38,7 @@ class WholeMessage(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body[:half], "more_body": True})
         if rule.do == "stall":
-            await asyncio.sleep(rule.seconds or 0.0)
+            await rule.lasts()
             await send({"type": "http.response.body", "body": self.body[half:], "more_body": False})
         else:
             await _break(scope, rule)
@@ -70,7 +70,7 @@ class MessageStream(Response):
                 await _break(scope, rule)
                 return
             if rule.do == "stall":
-                await asyncio.sleep(rule.seconds or 0.0)
+                await rule.lasts()
                 await _write(send, b"".join(self._events[place:]))
             elif rule.do == "error_event":
                 kind = rule.type or "overloaded_error"

@@ -65,7 +65,7 @@ class Lines(Response):
             left -= _LINES_AT_ONCE
             first = False
         if rule.do == "stall":
-            await asyncio.sleep(rule.seconds or 0.0)
+            await rule.lasts()
             return await self._send_all(scope, send, first=first)
         if rule.do == "cut_at_line":
             return True
