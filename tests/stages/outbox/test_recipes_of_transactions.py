@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from celery import Celery
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from overnight_producers import Overnight, task
-from tests.driving import params
+from overnight_producers import Outcome, Overnight, callback
+from tests.driving import Service, params
 from tests.stages.outbox.conftest import engine_of
 
 README = Path(__file__).parents[3] / "producers" / "README.md"
@@ -25,8 +26,18 @@ def recipe(word: str) -> str:
     return str(block)
 
 
-def names(overnight: Overnight) -> dict[str, Any]:
-    return {"overnight": overnight, "params": params(), "save": task("shop.save", queue="shop")}
+def names(overnight: Overnight, service: Service) -> dict[str, Any]:
+    """What a product has where the recipe stands: its callback is a task of its own app."""
+    app = Celery("shop", broker=service.redis_url, set_as_current=False)
+    app.conf.task_routes = {"shop.*": {"queue": "shop"}}
+    return {
+        "overnight": overnight,
+        "params": params(),
+        "save": app.task(name="shop.save", shared=False)(callback(_save)),
+    }
+
+
+def _save(outcome: Outcome, *, sku: str) -> None: ...
 
 
 def assert_placed(shop: str) -> None:
@@ -37,7 +48,7 @@ def assert_placed(shop: str) -> None:
     assert '"order:A1"' in items
 
 
-def test_sqlalchemy(shop: str, overnight: Overnight) -> None:
+def test_sqlalchemy(shop: str, overnight: Overnight, service: Service) -> None:
     class Base(DeclarativeBase):
         pass
 
@@ -46,16 +57,18 @@ def test_sqlalchemy(shop: str, overnight: Overnight) -> None:
         id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
         sku: Mapped[str]
 
-    exec(recipe("Session("), names(overnight) | {"Session": Session, "engine": engine_of(shop), "Order": Order})
+    exec(
+        recipe("Session("), names(overnight, service) | {"Session": Session, "engine": engine_of(shop), "Order": Order}
+    )
     assert_placed(shop)
 
 
-def test_psycopg(shop: str, overnight: Overnight) -> None:
-    exec(recipe("psycopg.connect"), names(overnight) | {"psycopg": psycopg, "url": shop})
+def test_psycopg(shop: str, overnight: Overnight, service: Service) -> None:
+    exec(recipe("psycopg.connect"), names(overnight, service) | {"psycopg": psycopg, "url": shop})
     assert_placed(shop)
 
 
-def test_django(shop: str, overnight: Overnight) -> None:
+def test_django(shop: str, overnight: Overnight, service: Service) -> None:
     pytest.importorskip("django", reason="needs Django (dependency group dev)")
     from tests.stages.outbox.django_shop import connected
 
@@ -68,5 +81,5 @@ def test_django(shop: str, overnight: Overnight) -> None:
             class Meta:
                 app_label, db_table = "shop", "orders"
 
-        exec(recipe("transaction.atomic"), names(overnight) | {"Order": Order})
+        exec(recipe("transaction.atomic"), names(overnight, service) | {"Order": Order})
     assert_placed(shop)
