@@ -280,6 +280,7 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
     yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
     yield "overnight costs --by tenant", lambda connection: costs.costs(connection, "tenant")
+    yield "overnight costs --by run", lambda connection: costs.costs(connection, "run")
     yield "overnight doctor: room for locks", lock_room.lock_room
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name=RUN)
     yield "overnight budget", budgets.budgets

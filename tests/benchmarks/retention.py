@@ -148,7 +148,8 @@ def _fill(connection: psycopg.Connection, database: Database, night: int, items:
         connection.execute(sql.SQL(statement).format(**literals))
     with database.transaction() as folding:
         fold_tally(folding)
-        fold_days(folding)
+        for minute in range(60):
+            fold_days(folding, minute)
         forget_messages(folding)
 
 

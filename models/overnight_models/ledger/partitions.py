@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from overnight_models.ledger.connection import Connection
@@ -53,6 +55,18 @@ def stored_as(table: str) -> str:
 def take_turns(connection: Connection) -> None:
     """Wait until nobody else changes the schema; until the transaction ends."""
     execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
+
+
+def parted(item_ids: Iterable[int]) -> list[list[int]]:
+    """Items by their partitions.
+
+    Rows of many items are read by one statement for each: where they are of several partitions, the planner takes each
+    row of a table by itself, and compares it with the list of all.
+    """
+    parts: defaultdict[int, list[int]] = defaultdict(list)
+    for item_id in item_ids:
+        parts[item_id // PARTITION_ITEMS].append(item_id)
+    return list(parts.values())
 
 
 def make_partitions(connection: Connection) -> int:

@@ -1,5 +1,39 @@
 -- What ledger/deliver/deliver.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _claimed: Locked deliveries of one partition's items are claimed, and read.
+-- ids = '{1}', lease_s = 1
+WITH claimed AS (
+    UPDATE delivery
+    SET state = 'sending', tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
+    WHERE item_id = ANY(:ids)
+    RETURNING item_id, tries, generation
+)
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
+    SELECT api_id
+    FROM submission
+    WHERE submission.id = outcome.submission_id
+)) AS api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
+    0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, claimed.tries, claimed.generation, coalesce(request.callback, (
+    SELECT document
+    FROM callback
+    WHERE callback.id = request.callback_id
+)) AS callback
+FROM claimed
+JOIN item ON item.id = claimed.item_id
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
+-- said of each table, since that isn't passed on: else every partition is planned for, and locked
+WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids);
+
 -- _lapsed: Deliveries whose lease is over, locked, the longest over first.
 -- brokers = '{}', lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1, of_brokers = '{}'
 SELECT delivery.item_id, delivery.tries < coalesce(place.max_tries, rule.max_tries,
@@ -85,40 +119,6 @@ FROM (
 ) sending
 JOIN target ON target.id = sending.target_id
 WHERE broker = :broker;
-
--- take: Take deliveries that this transaction has locked. due_at: since when they are due, by item.
--- ids = '{1}', lease_s = 1
-WITH claimed AS (
-    UPDATE delivery
-    SET state = 'sending', tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
-    WHERE item_id = ANY(:ids)
-    RETURNING item_id, tries, generation
-)
-SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
-    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
-    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
-    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
-    SELECT api_id
-    FROM submission
-    WHERE submission.id = outcome.submission_id
-)) AS api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
-    0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
-    outcome.body_place, claimed.tries, claimed.generation, coalesce(request.callback, (
-    SELECT document
-    FROM callback
-    WHERE callback.id = request.callback_id
-)) AS callback
-FROM claimed
-JOIN item ON item.id = claimed.item_id
-JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
-JOIN lane ON lane.id = item.lane_id
-LEFT JOIN run ON run.id = item.run_id
-LEFT JOIN redo ON redo.item_id = item.id
--- said of each table, since that isn't passed on: else every partition is planned for, and locked
-WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids);
 
 -- taken: The broker took them, and nobody has to answer.
 -- ids = '{1}'

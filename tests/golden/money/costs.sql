@@ -212,15 +212,43 @@ FROM (
 ) added
 ORDER BY name;
 
--- fold_days: Add up the changes of each day, as `rescue.fold_tally` does. Returns how many sums it wrote.
-WITH changed AS MATERIALIZED (
+-- fold_days: Add up the changes of days, as `rescue.fold_tally` does. Returns how many sums it wrote.
+-- minute = null
+WITH today(day, minute) AS MATERIALIZED (
+    SELECT (now() AT TIME ZONE 'UTC')::date, coalesce(CAST(:minute AS integer),
+        extract(minute FROM now())::integer)
+), due(days) AS MATERIALIZED (
+    SELECT array_agg(day)
+    FROM (
+        SELECT day - back AS day
+        FROM today, generate_series(-1, 1) back
+        UNION
+        SELECT day - 60 * back - minute
+        FROM today, generate_series(0, (day - (
+            SELECT min(day)
+            FROM daily_spending
+        )) / 60) back
+    ) whose_turn_it_is
+), changed AS MATERIALIZED (
     SELECT day, lane_id, tenant_id, model
     FROM daily_spending
+    WHERE day = ANY(
+        (
+            SELECT days
+            FROM due
+        )::date[]
+    )
     GROUP BY day, lane_id, tenant_id, model
     HAVING count(*) > 1 OR NOT (sum(answers) <> 0 OR sum(cost_nano) <> 0 OR sum(realtime_nano) <> 0 OR sum(unpriced) <> 0 OR sum(paid_twice) <> 0 OR sum(paid_twice_nano) <> 0 OR sum(input_tokens) <> 0 OR sum(cache_write_5m_tokens) <> 0 OR sum(cache_write_1h_tokens) <> 0 OR sum(cache_read_tokens) <> 0 OR sum(output_tokens) <> 0 OR sum(thinking_tokens) <> 0 OR sum(thinking_nano) <> 0)
 ), folded AS (
     DELETE FROM daily_spending part USING changed
-    WHERE part.day = changed.day AND part.lane_id = changed.lane_id AND part.model = changed.model
+    -- said of the table, too: else all of it is read
+    WHERE part.day = ANY(
+        (
+            SELECT days
+            FROM due
+        )::date[]
+    ) AND part.day = changed.day AND part.lane_id = changed.lane_id AND part.model = changed.model
         AND part.tenant_id IS NOT DISTINCT FROM changed.tenant_id
     RETURNING part.*
 )

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.money.costs import By, costs, fold_days
 from overnight_models.ledger.operators import overview
@@ -27,6 +28,11 @@ NAMES: Final = """
     INSERT INTO run (name) VALUES ('r')
 """
 SHOWN: Final = ("answers", "cost_nano", "realtime_nano", "paid_twice", "unpriced", "output_tokens", "thinking_nano")
+
+
+def fold_all(connection: Connection) -> int:
+    """What is folded in an hour."""
+    return sum(fold_days(connection, minute) for minute in range(60))
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_costs_are_the_rows_of_the_spending_to_the_nano_dollar(
         assert rows.execute(OF_DAYS.encode()).fetchall() == []
         assert_costs_are_the_rows(database, rows)
         with database.transaction() as connection:
-            fold_days(connection)
+            fold_all(connection)
         assert rows.execute(OF_DAYS.encode()).fetchall() == []
     assert_costs_are_the_rows(database, rows)
     with database.transaction() as connection:
@@ -110,14 +116,37 @@ def test_what_is_folded_is_one_row_a_day_and_stays_as_it_is(
     assert before is not None
     assert before["n"] > before["sums"]
     with database.transaction() as connection:
-        assert fold_days(connection) > 0
-        assert fold_days(connection) == 0
+        assert fold_all(connection) > 0
+        assert fold_all(connection) == 0
     after = rows.execute(kept).fetchone()
     assert after == {"n": before["sums"], "sums": before["sums"]}
     rows.execute("DELETE FROM spending")
     with database.transaction() as connection:
-        fold_days(connection)
+        fold_all(connection)
     assert rows.execute(kept).fetchone() == {"n": 0, "sums": 0}
+
+
+def test_each_minute_today_is_folded_and_each_day_before_within_an_hour(
+    database: Database, rows: psycopg.Connection[dict[str, Any]]
+) -> None:
+    backs = (0, 1, 2, 59, 60, 61, 119, 120, 1000)
+    for _ in range(2):
+        for back in backs:
+            rows.execute(
+                "INSERT INTO spending (submission_id, lane_id, model, answers, paid_twice, cost_nano, realtime_nano,"
+                " at) VALUES (1, 1, 'm', 1, 0, 1, 1, now() - %s * interval '1 day')",
+                [back],
+            )
+    left = "SELECT (now() AT TIME ZONE 'UTC')::date - day AS back FROM daily_spending GROUP BY day HAVING count(*) > 1"
+    by_minute = {}
+    for minute in range(60):
+        before = {row["back"] for row in rows.execute(left).fetchall()}
+        with database.transaction() as connection:
+            fold_days(connection, minute)
+        by_minute[minute] = before - {row["back"] for row in rows.execute(left).fetchall()}
+    folded = {minute: days for minute, days in by_minute.items() if days}
+    assert folded == {0: {0, 1, 60, 120}, 1: {61}, 2: {2}, 40: {1000}, 59: {59, 119}}
+    assert rows.execute(OF_DAYS.encode()).fetchall() == []
 
 
 def test_collectors_and_two_folds_at_once_lose_nothing(
@@ -130,9 +159,10 @@ def test_collectors_and_two_folds_at_once_lose_nothing(
 
     def fold(_: int) -> None:
         own = Database(database_url)
-        for _ in range(60):
-            with own.transaction() as connection:
-                fold_days(connection)
+        for _ in range(2):
+            for minute in range(60):
+                with own.transaction() as connection:
+                    fold_days(connection, minute)
         own.close()
 
     with ThreadPoolExecutor(5) as pool:
@@ -146,7 +176,7 @@ def test_what_retention_deletes_of_the_spending_is_gone_from_its_day_and_nothing
 ) -> None:
     bill(rows, random.Random(1), 200)
     with database.transaction() as connection:
-        fold_days(connection)
+        fold_all(connection)
     now = BEGIN + timedelta(days=12, hours=3)
     keep = Keep(bodies=None, outcomes=None, deliveries=None, keys=None, money=10 * 86400.0)
     while True:

@@ -143,14 +143,25 @@ def held() -> list[str]:
     with database().transaction() as connection:
         spaces = [space for space in workspaces.workspaces(connection) if space.held_reason]
         unlooked, moved = deployment.unlooked(connection), deployment.read(connection)
-        going = {space.name: canceling.unsent(connection, prices(), workspace=space.name) for space in spaces}
+        going = _unsent(connection)
     said = [
         f"workspace {space.name} is held: {everybody(space.held_reason)}\nof it {_going(going[space.name])}"
         for space in spaces
     ]
     if moved.word_wanted:
-        said.append("this ledger lives in another database than it did, and asks for a word")
-    return said + [f"workspace {workspace} waits for a look at the API" for workspace in unlooked]
+        of_all = canceling.added(going.values())
+        said.append(f"this ledger lives in another database than it did, and asks for a word\nof it {_going(of_all)}")
+    return said + [
+        f"workspace {workspace} waits for a look at the API\nof it {_going(going[workspace])}" for workspace in unlooked
+    ]
+
+
+def _unsent(connection: Connection) -> dict[str, Prospect]:
+    """What each workspace may send as soon as nothing holds it."""
+    return {
+        space.name: canceling.unsent(connection, prices(), workspace=space.name)
+        for space in workspaces.workspaces(connection)
+    }
 
 
 def budget_of(of: Of, name: str, period: Period) -> BudgetView | None:
@@ -180,8 +191,7 @@ def release(by: By, *, anyway: bool = False) -> list[str]:
     anyway: also where not everything at the API was looked at: what is sent again is paid twice.
     """
     with database().transaction() as connection:
-        held_now = [space.name for space in workspaces.workspaces(connection) if space.held_reason]
-        going = {name: canceling.unsent(connection, prices(), workspace=name) for name in held_now}
+        going = _unsent(connection)
     with database().transaction() as connection:
         released = [
             workspace.name
@@ -194,10 +204,11 @@ def release(by: By, *, anyway: bool = False) -> list[str]:
         if anyway and moved_at is not None:
             unlooked = [name for name in unlooked if deployment.looked(connection, name, moved_at)]
         if released or may_send or (anyway and unlooked):
-            let_go = [going[name] for name in released if name in going]
-            items, most_nano = sum(part.items for part in let_go), sum(map(_at_most, let_go))
+            # once a ledger that moved may send, every workspace does
+            names_let_go = going.keys() if may_send else {*released, *(unlooked if anyway else ())}
+            let_go = canceling.added(going[name] for name in names_let_go if name in going)
             wish: actions.Wish = {"workspaces": released, "anyway": anyway}
-            actions.note(connection, "release", wish, by, items=items, most_nano=most_nano if let_go else None)
+            actions.note(connection, "release", wish, by, items=let_go.items, most_nano=_at_most(let_go))
     said = [f"workspace {workspace} is tried again" for workspace in released]
     if may_send:
         said.append("this ledger may send: its original doesn't run any more")

@@ -21,6 +21,7 @@ from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.targets import IS_WEBHOOK, LOOKED_AT, Target
 from overnight_models.ledger.documents import CALLBACK, COLUMNS, JOINS, ItemRow
+from overnight_models.ledger.partitions import parted
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value, fitting
 from overnight_models.states import DELIVERY
 
@@ -117,25 +118,7 @@ def take(
 
     keyless: is told of the lanes of those, and why they wait.
     """
-    if not due_at:
-        return []
-    claimed = fetch_all(
-        connection,
-        _Claimed,
-        f"""
-        WITH claimed AS (
-            UPDATE delivery
-            SET {DELIVERY.claim.set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
-            WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
-        )
-        SELECT {COLUMNS}, claimed.tries, claimed.generation, {CALLBACK} AS callback
-        FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
-        -- said of each table, since that isn't passed on: else every partition is planned for, and locked
-        WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids)
-        """,
-        ids=list(due_at),
-        lease_s=lease_s,
-    )
+    claimed = [row for ids in parted(due_at) for row in _claimed(connection, ids, lease_s)]
     answers.show(connection, claimed)
     due: list[Due] = []
     waiting: dict[int, str] = {}
@@ -153,6 +136,27 @@ def take(
     if waiting:
         _wait_for_keys(connection, waiting)
     return due
+
+
+def _claimed(connection: Connection, item_ids: list[int], lease_s: float) -> Sequence[_Claimed]:
+    """Locked deliveries of one partition's items are claimed, and read."""
+    return fetch_all(
+        connection,
+        _Claimed,
+        f"""
+        WITH claimed AS (
+            UPDATE delivery
+            SET {DELIVERY.claim.set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
+            WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
+        )
+        SELECT {COLUMNS}, claimed.tries, claimed.generation, {CALLBACK} AS callback
+        FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
+        -- said of each table, since that isn't passed on: else every partition is planned for, and locked
+        WHERE item.id = ANY(:ids) AND request.item_id = ANY(:ids) AND outcome.item_id = ANY(:ids)
+        """,
+        ids=item_ids,
+        lease_s=lease_s,
+    )
 
 
 def _wait_for_keys(connection: Connection, waiting: Mapping[int, str]) -> int:

@@ -117,17 +117,41 @@ def costs(connection: Connection, by: By, since: datetime | None = None, run_nam
     )
 
 
-def fold_days(connection: Connection) -> int:
-    """Add up the changes of each day, as `rescue.fold_tally` does. Returns how many sums it wrote."""
+_TURNS: Final = 60
+"""Minutes, in each of which a part of the days before yesterday has its turn."""
+_IS_DUE: Final = "day = ANY((SELECT days FROM due)::date[])"
+
+
+def fold_days(connection: Connection, minute: int | None = None) -> int:
+    """Add up the changes of days, as `rescue.fold_tally` does. Returns how many sums it wrote.
+
+    Of today and yesterday; of the days before, which hardly ever change, those whose turn it is: each once an hour, so
+    that years of many tenants aren't read each minute.
+
+    minute: of the hour; None: now.
+    """
     return execute(
         connection,
         f"""
-        WITH changed AS MATERIALIZED (
-            SELECT day, lane_id, tenant_id, model FROM daily_spending GROUP BY day, lane_id, tenant_id, model
+        WITH today (day, minute) AS MATERIALIZED (
+            SELECT (now() AT TIME ZONE 'UTC')::date,
+                   coalesce(CAST(:minute AS integer), extract(minute FROM now())::integer)
+        ), due (days) AS MATERIALIZED (
+            SELECT array_agg(day) FROM (
+                SELECT day - back AS day FROM today, generate_series(-1, 1) back
+                UNION
+                SELECT day - {_TURNS} * back - minute
+                FROM today, generate_series(0, (day - (SELECT min(day) FROM daily_spending)) / {_TURNS}) back
+            ) whose_turn_it_is
+        ), changed AS MATERIALIZED (
+            SELECT day, lane_id, tenant_id, model FROM daily_spending WHERE {_IS_DUE}
+            GROUP BY day, lane_id, tenant_id, model
             HAVING count(*) > 1 OR NOT ({_ANY})
         ), folded AS (
             DELETE FROM daily_spending part USING changed
-            WHERE part.day = changed.day AND part.lane_id = changed.lane_id AND part.model = changed.model
+            -- said of the table, too: else all of it is read
+            WHERE part.{_IS_DUE}
+              AND part.day = changed.day AND part.lane_id = changed.lane_id AND part.model = changed.model
               AND part.tenant_id IS NOT DISTINCT FROM changed.tenant_id
             RETURNING part.*
         )
@@ -135,6 +159,7 @@ def fold_days(connection: Connection) -> int:
         SELECT day, lane_id, tenant_id, model, {_ADDED_UP} FROM folded
         GROUP BY day, lane_id, tenant_id, model HAVING {_ANY}
         """,
+        minute=minute,
     )
 
 

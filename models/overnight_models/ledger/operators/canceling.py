@@ -70,7 +70,7 @@ def unsent(
         summed = _of_sums(f"{of.where} AND (item.state = 'waiting' OR item.batch_id = ANY(:batches))")
         return _priced(connection, summed, {**of.values, "batches": batches}, roads)
     filters = [replace(of, state="waiting"), *(ItemFilter(batch_id=batch) for batch in batches)]
-    return _added(_priced(connection, _of_each(part), part.values, roads) for part in filters)
+    return added(_priced(connection, _of_each(part), part.values, roads) for part in filters)
 
 
 def _roads(connection: Connection, prices: Prices) -> dict[bool, Rates]:
@@ -105,7 +105,7 @@ def _of_each(wanted: ItemFilter) -> str:
 
 def _priced(connection: Connection, items: str, values: dict[str, object], roads: dict[bool, Rates]) -> Prospect:
     """What items cost, as a query has them, with its parameters."""
-    return _added(
+    return added(
         _of_road(connection, items, {**values, "in_real_time": in_real_time, **rate_values(rates, {})})
         for in_real_time, rates in roads.items()
     )
@@ -136,8 +136,9 @@ def _of_road(connection: Connection, items: str, values: dict[str, object]) -> P
     )
 
 
-def _added(parts: Iterable[Prospect]) -> Prospect:
-    return Prospect(*(sum(numbers) for numbers in zip(*parts, strict=True)))
+def added(parts: Iterable[Prospect]) -> Prospect:
+    """All of them; none are nothing."""
+    return Prospect(*(sum(numbers) for numbers in zip(Prospect(0, 0, 0, 0, 0), *parts, strict=True)))
 
 
 def _unsent_batches(connection: Connection, lane: str | None, workspace: str | None) -> list[int]:
