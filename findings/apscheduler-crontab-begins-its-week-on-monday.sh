@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: CronTrigger.from_crontab("0 0 * * 0") of APScheduler runs on Mondays, and "0 0 13 * fri" only on a Friday the 13th.
 # Expected: crontab's rules, as the method's name says: 0 is Sunday, and day of month and day of week are joined by or.
 # Source: apscheduler/triggers/cron: from_crontab, a note in its docstring
-# Here: workers/overnight_workers/catalogs/schedules: lines are read by Celery's crontab, and shown with their next times
+# Here: workers/overnight_workers/catalogs/schedule_times.py: cron lines are read by cronsim, by crontab's rules
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: babel's parse_decimal reads "1,5" as 15 for English and "1.5" as 15 for German: a sign that parts thousands is dropped wherever it stands. Only strict=True refuses.
 # Expected: NumberFormatError: one digit isn't a group of thousands.
 # Source: babel/numbers.py: parse_decimal, its parameter strict
-# Here: workers/overnight_workers/catalogs/cells.py: numbers have a point and no groups, anything else is a fault of its row
+# Here: workers/overnight_workers/catalogs/cells.py: every cell is text, and no number is guessed from it
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: krippendorff.alpha takes numbers for points on a scale unless it is told nominal: the same two raters' labels agree by 0.90 with labels 1 to 4, and by another figure when the labels are only renumbered.
 # Expected: nominal, which makes no difference between labels, or no default at all.
 # Source: the docstring of krippendorff.alpha: level_of_measurement, interval by default
-# Here: workers/overnight_workers/catalogs/trying.py counts equal answers and no coefficient
+# Here: nothing: no agreement of raters is measured
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

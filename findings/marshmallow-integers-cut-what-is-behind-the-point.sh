@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: marshmallow's Integer takes 1.9 as 1 and "1_000" as 1000, though its Boolean refuses 2 and its String refuses 5.
 # Expected: "Not a valid integer", as pydantic says for 1.9.
 # Source: marshmallow/fields.py: Integer, strict=False by default
-# Here: workers/overnight_workers/catalogs/cells.py: a number with a fraction is no integer
+# Here: workers/overnight_workers/stages/output_schema.py: answers are checked by jsonschema-rs
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

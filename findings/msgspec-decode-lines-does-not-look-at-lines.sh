@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: msgspec's decode_lines takes a value that is spread over two lines, and two values in one line: it reads values one after another, whatever stands between them.
 # Expected: one value a line, as in JSON Lines; an error for the rest.
 # Source: msgspec's documentation: line-delimited JSON
-# Here: workers/overnight_workers/catalogs/lines.py: a line is cut first and then read, so that each fault has its line
+# Here: workers/overnight_workers/catalogs/sources/jsonl.py: a fault is told with the number of its line
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

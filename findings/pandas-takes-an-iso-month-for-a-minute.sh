@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: pandas.Timedelta reads P1M, a month of ISO 8601, as one minute, and P1.5D as five days and one second, both without a word; P1Y is refused.
 # Expected: an error for a month, as for a year; a day and a half.
 # Source: pandas/_libs/tslibs/timedeltas.pyx: parse_iso_format_string doesn't look whether a T was before the M
-# Here: workers/overnight_workers/catalogs/cells.py: durations of a source stay texts
+# Here: workers/overnight_workers/catalogs/cells.py: a duration of a source is written in seconds
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

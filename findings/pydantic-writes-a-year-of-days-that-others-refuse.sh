@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: pydantic writes a timedelta of 400 days as P1Y35D and reads P1M as 30 days; msgspec and pandas refuse a year, and isodate makes a calendar year of it, which a leap year ends a day late.
 # Expected: P400D, as timedelta has days and no years; P1M refused, as a month has no fixed length.
 # Source: pydantic's documentation of timedelta names ISO 8601; the days of a year and a month are in speedate's duration.rs
-# Here: workers/overnight_workers/catalogs/cells.py: durations of a source stay texts
+# Here: workers/overnight_workers/catalogs/cells.py: a duration of a source is written in seconds
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

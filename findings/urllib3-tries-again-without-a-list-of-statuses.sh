@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: urllib3's Retry(3), with no status_forcelist, repeats a GET after 413, 429 or 503 where the answer has a Retry-After, waits up to six hours for it, and turns an answer with "Retry-After: 1.5" into an InvalidHeader error.
 # Expected: no status is a reason before status_forcelist names one; a header that can't be read is passed over.
 # Source: urllib3/util/retry.py: RETRY_AFTER_STATUS_CODES, DEFAULT_RETRY_AFTER_MAX, parse_retry_after
-# Here: producers and workers use httpx2 with retries of their own; how long is in workers/overnight_workers/anthropic_api
+# Here: nothing: tries again are the ledger's, and no library beneath it has tries of its own
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: the package uuid7 writes ids by a draft of 2021 whose first 36 bits are seconds: they don't sort among ids of version 7 by uuid6, uuid_utils or PostgreSQL, and read by RFC 9562 their time is in another year.
 # Expected: version 7 as RFC 9562 has it: 48 bits of milliseconds first.
 # Source: uuid_extensions/uuid7.py, its first lines name the draft; RFC 9562, section 5.7
-# Here: nothing: ids of items are numbers of the ledger
+# Here: nothing: no id of version 7 is made
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
