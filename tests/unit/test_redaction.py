@@ -130,6 +130,7 @@ def test_no_line_of_a_log_and_no_exception_shows_it(redact: Redact, capsys: pyte
     try:
         log = logs.get("tests")
         log.info("seen", email="ann@example.com", item={"email": "ann@example.com"}, error="user_id: u-4711 is odd")
+        log.info("several", faults=["email: ann@example.com"], by_item={"1": ("odd", "user_id=u-4711")})
         logging.getLogger("foreign").warning('{"email": "ann@example.com"}')
         try:
             raise ValueError('user_id="u-4711"')

@@ -104,7 +104,16 @@ def fields(given: Mapping[str, object]) -> dict[str, object]:
 def _field(name: str, value: object, names: frozenset[str]) -> object:
     if name in names:
         return HIDDEN
-    return text(value) if isinstance(value, str) else document(value)
+    return _with_texts(document(value))
+
+
+def _with_texts(value: object) -> object:
+    """A value whose texts are shown as `text` has them, however deep they lie."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, Mapping):
+        return {name: _with_texts(part) for name, part in value.items()}
+    return [_with_texts(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _without(value: object, names: frozenset[str], paths: list[tuple[str, ...]]) -> object:
