@@ -44,7 +44,7 @@ drill: .venv  ## what fails at night, one thing at a time, under load: how soon 
 drill.questions: .venv  ## ten questions of a night, answered by clicks in Chromium and by commands: the seconds; needs chromium
 	.venv/bin/python -m tests.drill.questions
 
-axe: .venv  ## every page of ours in Chromium, by axe-core; needs chromium and npm
+axe: .venv  ## every page of ours in Chromium, those of catalogs too, by axe-core; needs chromium and npm
 	.venv/bin/python -m tests.accessibility
 
 tour: .venv  ## each act of the pages clicked on a running installation with 0, 1 and 100,000 rows; needs chromium; 10 minutes

@@ -3,8 +3,9 @@
     python -m tests.accessibility [--pictures DIRECTORY] [--page /now]
 
 What is serious or critical is printed, and is a failure; of Flower's own navigation too, which our pages stand in. So
-is a control that Tab doesn't come to or that doesn't show it, and a page that is wider than the window. `--pictures`
-keeps each page as PNG, to be looked at.
+is a control that Tab doesn't come to or that doesn't show it, and a page that is wider than the window. Pages that
+catalogs leave are among them, as files: tried, compared, problems, reports. `--pictures` keeps each page as PNG, to be
+looked at.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import psycopg
 
 from overnight_workers.flower_tab.faults import OURS as OUR_FAULT
 from tests.browser import Browser, running_browser
+from tests.catalog_pages import write_pages
 from tests.servers import copy_database, running_postgres, running_redis
 from tests.stages.operators.crowded_rows import CROWDED
 from tests.stages.operators.flowers import OURS, answers, start
@@ -61,8 +63,8 @@ axe.run().then(found => JSON.stringify(found.violations.map(
     fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html.slice(0, 160)])))
 """
 _CONTROLS: Final = """
-JSON.stringify([...document.querySelectorAll('.overnight a[href], .overnight button, .overnight select,'
-    + ' .overnight input:not([type=hidden]), .overnight summary')]
+JSON.stringify([...(document.querySelector('.overnight') ?? document.body).querySelectorAll('a[href], button, select,'
+    + ' input:not([type=hidden]), summary, [tabindex="0"]')]
     .filter(control => control.checkVisibility() && !control.disabled)
     .map((control, place) => { control.placeOfOurs = place; return control.outerHTML.slice(0, 120); }))
 """
@@ -116,7 +118,15 @@ def main() -> int:
         subprocess.run(["npm", "install", "--silent", "--prefix", str(directory), "axe-core"], check=True)
         axe = (directory / "node_modules" / "axe-core" / "axe.min.js").read_text()
         views = list(_views(sites, options.pages or PAGES))
+        if options.pages is None:
+            files = [page.name for page in write_pages(_made(directory / "catalogs"))]
+            views += _views([Site("catalog", f"file://{directory / 'catalogs'}/")], files)
         return asyncio.run(_look(views, directory / "browser", axe, options.pictures))
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
 
 
 def _site(stack: ExitStack, directory: Path, name: str, database_url: str, redis_url: str) -> Site:
@@ -162,7 +172,7 @@ async def _judged(browser: Browser, axe: str) -> list[str]:
 async def _failed(browser: Browser) -> list[str]:
     """A page that can't be shown by a fault of ours, or isn't ours at all, has nothing to be judged."""
     title = await browser.value("document.querySelector('.overnight .fault h1')?.textContent ?? ''")
-    is_ours = await browser.value("document.querySelector('.overnight') !== null")
+    is_ours = await browser.value("document.querySelector('.overnight, main > h1') !== null")
     return [f"it says: {title}"] if title == OUR_FAULT.title else [] if is_ours else ["it isn't one of our pages"]
 
 
