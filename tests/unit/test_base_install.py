@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from overnight_models.wire.schemas import schema
+from overnight_producers.testing.service import NEEDED
 from overnight_workers.cli import app
 
 BLOCKING = """
@@ -140,3 +142,13 @@ def test_importing_takes_at_most_two_fifths_of_what_celery_with_its_redis_takes(
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)]
     assert min(map(float, runs)) <= 0.4
+
+
+def test_what_the_service_of_a_product_s_tests_needs_comes_with_the_extras_that_it_names() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    brought = {
+        re.split(r"[^\w.-]", requirement)[0].replace("-", "_")
+        for extra in ("workers", "embedded", "sandbox")
+        for requirement in extras[extra]
+    }
+    assert set(NEEDED) <= brought

