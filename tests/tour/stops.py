@@ -271,7 +271,7 @@ class Stops:
         """A create whose answer was lost: a person says which batch at Anthropic it is."""
         batch = self._unclear("lose_answer", "adopted")
         url = read_urls(self.overnight.data_dir)["sandbox_url"]
-        listed = httpx2.get(f"{url}/sandbox/batches", timeout=30).json()
+        listed = httpx2.get(f"{url}/sandbox/batches", timeout=60).json()
         (api_id,) = api_ids(listed, f"wrkspc_sandbox_{self._doubtful}")
         await self._look_at(batch)
         await self.picture("unclear")

@@ -14,9 +14,8 @@ BY_THE_CLOCK = {"benchmarks", "drill"}
 """What is measured there is time."""
 LEAST_S = 60
 IN_VAIN_S = 3
-CALLS = {"get", "communicate", "run", "confirm", "enqueue_confirmed", "Client", "HTTPConnection"}
 WAITS = {"result", "join", "wait"}
-"""Their bound may stand without its name."""
+"""Of futures, threads, processes, events and what products wait for."""
 
 
 def bounds(path: Path) -> Iterator[tuple[int, float, bool]]:
@@ -25,13 +24,10 @@ def bounds(path: Path) -> Iterator[tuple[int, float, bool]]:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
             continue
         name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-        if name != "wait_until" and name not in WAITS | CALLS:
+        if name != "wait_until" and name not in WAITS:
             continue
         values = [keyword.value for keyword in call.keywords if keyword.arg in ("timeout", "timeout_s")]
-        if name == "wait_until":
-            values += call.args[1:2]
-        elif isinstance(call.func, ast.Attribute) and name in WAITS:
-            values += call.args[:1]
+        values += call.args[1:2] if name == "wait_until" else call.args[:1]
         for value in values:
             if isinstance(value, ast.Constant) and isinstance(value.value, int | float):
                 yield call.lineno, float(value.value), name == "wait_until"

@@ -79,7 +79,7 @@ def flower(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFa
         yield started
     finally:
         started.process.send_signal(signal.SIGTERM)
-        assert started.process.wait(30) == 0, started.log.read_text()[-2000:]
+        assert started.process.wait(60) == 0, started.log.read_text()[-2000:]
 
 
 def alarm_of(kind: str) -> Alarm:
