@@ -1,19 +1,24 @@
 """The most memory that the steps of a catalog's run take, by rows: a plan, keeping it, choosing what is sent.
 
-    python -m tests.benchmarks.catalog_memory --rows 1000000 --rows 5000000
+    python -m tests.benchmarks.catalog_memory --rows 1000000 --rows 5000000 [--source sqlite]
 
-Every row is new; then every row is known, and the memory of them is written. The rows are those of
-tests/benchmarks/catalog.py, as Parquet. Each step is a process of its own.
+Every row is new; then every row is known, and the memory of them is written; then half of them are gone. The rows are
+those of tests/benchmarks/catalog.py, as Parquet or as a query of SQLite or PostgreSQL. Each step is a process of its
+own.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
+from contextlib import closing
+from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
+import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -21,12 +26,21 @@ from rich.table import Table
 from tests.benchmarks.catalog import measured, plan, write_rows
 from tests.servers import copy_database, running_postgres
 
-_KIND: Final = "parquet"
+_AT_ONCE: Final = 10_000
 out = Console()
+
+
+class Kind(StrEnum):
+    """Where the rows come from."""
+
+    PARQUET = "parquet"
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 def main(
     rows: Annotated[list[int] | None, typer.Option(help="How many; several times for several tables.")] = None,
+    source: Annotated[Kind, typer.Option(help="Where the rows come from.")] = Kind.PARQUET,
 ) -> None:
     """Measure each step for each number of rows."""
     context = get_context("spawn")
@@ -40,10 +54,38 @@ def main(
                 "OVERNIGHT_DATA_DIR": name,
             }
             write_rows(directory, number)
+            if source is not Kind.PARQUET:
+                _into_a_table(directory, source, os.environ["OVERNIGHT_DATABASE_URL"])
+            _prepare_half(directory, source)
             for step, deed in _STEPS.items():
-                processor, clock, memory = measured(context, deed, directory, _KIND)
+                processor, clock, memory = measured(context, deed, directory, source.value)
                 table.add_row(f"{number:,}", step, f"{processor:.2f} s", f"{clock:.2f} s", f"{memory:.0f} MB")
     out.print(table)
+
+
+def _into_a_table(directory: Path, source: Kind, postgres: str) -> None:
+    """The same rows in a table, with their declaration."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        given = connection.execute(f"SELECT * FROM read_parquet('{directory / 'rows.parquet'}')")
+        columns = [column[0] for column in given.description or ()]
+        url = "sqlite:///rows.db" if source is Kind.SQLITE else postgres
+        if source is Kind.SQLITE:
+            with closing(sqlite3.connect(directory / "rows.db")) as table, table:
+                table.execute(f"CREATE TABLE given ({', '.join(columns)})")
+                while some := given.fetchmany(_AT_ONCE):
+                    table.executemany(f"INSERT INTO given VALUES ({', '.join('?' * len(columns))})", some)
+        else:
+            with psycopg.connect(postgres) as database, database.cursor() as cursor:
+                cursor.execute(f"CREATE TABLE given ({', '.join(f'{column} text' for column in columns)})")
+                with cursor.copy("COPY given FROM STDIN") as copy:
+                    while some := given.fetchmany(_AT_ONCE):
+                        for row in some:
+                            copy.write_row(row)
+    declared = (directory / "parquet.toml").read_text()
+    query = f'query = "SELECT * FROM given"\nurl = "{url}"'
+    (directory / f"{source}.toml").write_text(declared.replace('path = "rows.parquet"', query))
 
 
 def _dry_run(directory: Path, kind: str) -> None:
@@ -101,8 +143,47 @@ def _remember(directory: Path, kind: str) -> None:
             raw = entry.tobytes()
             learned.add(raw[:16], raw[:8], Came.OK)
     with publishing.came_back(taken, learned) as changed, process.database().transaction() as connection:
-        publishing.remember(connection, taken, changed, publishing.NONE_GONE)
+        publishing.remember(connection, taken, changed, has_gone=False)
     advancing.leave(taken)
+
+
+def _prepare_half(directory: Path, source: Kind) -> None:
+    """The same catalog with half of its rows, and a table of answers that has all of them."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        rows = f"SELECT * FROM read_parquet('{directory / 'rows.parquet'}')"
+        connection.execute(f"COPY ({rows} WHERE hash(id) % 2 = 0) TO '{directory / 'half.parquet'}'")
+        ids = connection.execute(f"SELECT id, 1 FROM ({rows})")
+        with closing(sqlite3.connect(directory / "answers.db")) as table, table:
+            table.execute("CREATE TABLE answers (id text PRIMARY KEY, overnight_run integer)")
+            while some := ids.fetchmany(_AT_ONCE):
+                table.executemany("INSERT INTO answers VALUES (?, ?)", some)
+    declared = (directory / "parquet.toml").read_text().replace("rows.parquet", "half.parquet")
+    sink = '[sink]\ntable = "answers"\nurl = "sqlite:///answers.db"\ngone = "delete"\n'
+    (directory / "half.toml").write_text(f'name = "{source}"\n{declared}{sink}')
+
+
+def _half_gone(directory: Path, kind: str) -> None:
+    """A whole run: what is gone is deleted in the sink, and leaves the memory."""
+    from overnight_models.ledger.catalogs import runs
+    from overnight_workers import process
+    from overnight_workers.catalogs.reading import read_catalog
+    from overnight_workers.catalogs.runs import advancing
+    from overnight_workers.catalogs.runs.beginning import begin
+    from overnight_workers.catalogs.runs.taken import Wish
+
+    with process.database().transaction() as connection:
+        (run_id,) = runs.to_be_advanced(connection)
+        runs.want_stop(connection, run_id, "a benchmark")  # the one that was only planned
+    stopped = advancing.take(run_id, "benchmark")
+    assert stopped is not None
+    assert advancing.advance(stopped).is_over
+    taken = advancing.take(begin(read_catalog(directory / "half.toml"), Wish(approved=True)).id, "benchmark")
+    assert taken is not None
+    while not advancing.advance(taken).is_over:
+        pass
+    assert taken.counts["gone"], taken.run
 
 
 _STEPS: Final = {
@@ -111,6 +192,7 @@ _STEPS: Final = {
     "rows chosen": _choose,
     "memory written": _remember,
     "dry run, all known": _dry_run,
+    "a run, half of them gone": _half_gone,
 }
 
 

@@ -65,12 +65,13 @@ def main(
 
 
 def _publish(rows: int, characters: int, night: int, every: int, directory: Path, kind: str) -> None:
+    from overnight_workers.catalogs.memory import Hashes
     from overnight_workers.catalogs.reading import read_catalog
     from overnight_workers.catalogs.sinks import Publication, sink_of
 
     sink = sink_of(read_catalog(directory / f"{kind}.toml"))
     assert sink is not None
-    sink.publish(Publication(night, _answers(rows, characters, night, every), set()))
+    sink.publish(Publication(night, _answers(rows, characters, night, every), Hashes()))
 
 
 def _answers(rows: int, characters: int, night: int, every: int) -> Iterator[Answered]:

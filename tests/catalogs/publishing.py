@@ -17,6 +17,7 @@ import duckdb
 import sqlalchemy as sa
 
 from overnight_models.wire.outcome import Outcome
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.reading import read_catalog
 from overnight_workers.catalogs.sinks import Answered, Publication, Reply, Sink, sink_of
 
@@ -119,5 +120,7 @@ def answer(key: str, document: Mapping[str, Any] | None, *, variant: str | None 
 
 def publish(sink: Sink, number: int, rows: Sequence[Answered], gone: Sequence[tuple[str, ...]] = ()) -> None:
     """Publish one run's answers. gone: keys, with the variant behind."""
-    hashes = {hashlib.md5("\x1f".join(key).encode(), usedforsecurity=False).digest() for key in gone}
+    hashes = Hashes()
+    for key in gone:
+        hashes.add(hashlib.md5("\x1f".join(key).encode(), usedforsecurity=False).digest())
     sink.publish(Publication(number, iter(rows), hashes))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from overnight_models.wire.outcome import Outcome
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sinks.answered import Answered, Columns, Publication, Reply
 from overnight_workers.catalogs.sinks.files import FileSink
@@ -32,7 +33,7 @@ def published(sink: FileSink, number: int, texts: list[str]) -> None:
         Answered((text or "empty",), None, "hash", None, answering(f'{{"said": "{text}", "score": 1.5, "n": 7}}'))
         for text in texts
     ]
-    sink.publish(Publication(number, iter(rows), set()))
+    sink.publish(Publication(number, iter(rows), Hashes()))
 
 
 def answering(text: str) -> Reply:

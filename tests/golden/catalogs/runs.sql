@@ -43,9 +43,9 @@ DELETE FROM catalog_planned
 WHERE run_id = :id;
 
 -- keep_plan, 3 of 3: Keep what a run is to send, and why. False when the run isn't this process's any more.
--- id = 1, owner = 1, plan = 'text', recipe = 1
+-- id = 1, number = 1, owner = 1, plan = 'text', recipe = 1
 UPDATE catalog_run
-SET plan = :plan, recipe = :recipe, changed_at = now()
+SET number = :number, plan = :plan, recipe = :recipe, changed_at = now()
 WHERE id = :id AND owner = :owner AND state = 'planned';
 
 -- move, 1 of 2: Bring a run into its next state. False when it isn't this process's any more, or in another state.

@@ -96,9 +96,10 @@ GROUP BY 1, 2, 3;
 
 -- finished: Items that got their outcome since then, in the order in which they did; at most so many.
 -- lane = 'text', limit = 1, problem = 'text', run = 'text', since = '2026-11-29'
-SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
-    left(CASE WHEN outcome.detail LIKE 'encrypted:%' THEN '(encrypted)' ELSE outcome.detail END,
-    400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano, outcome.finished_at
+SELECT item.id, request.key, request.trace_id, lane.name AS lane, request.tenant, run.name AS run,
+    item.state, outcome.problem, left(CASE WHEN outcome.detail LIKE 'encrypted:%' THEN '(encrypted)'
+    ELSE outcome.detail END, 400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano,
+    outcome.finished_at
 FROM outcome
 JOIN (
     SELECT own.block, part.*

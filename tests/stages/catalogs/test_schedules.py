@@ -227,6 +227,19 @@ def test_a_file_that_is_broken_is_said_and_keeps_no_other_night_from_running(kep
     assert start_due() == 1
 
 
+def test_a_file_whose_catalog_has_another_name_pays_for_nothing_again(kept: Schedule, tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text('name = "shoes"\n' + file.read_text())
+    becomes_due(kept, past(1)[-1])
+    advance_runs()
+    (run,) = the_runs()
+    assert (run.name, run.state) == ("shop-1", "stopped")
+    assert "the catalog's name is shoes now" in str(run.reason)
+    listed = " ".join(read_command(app, "schedules").split())
+    assert "its runs stop before anything is sent" in listed
+    assert 'write `name = "shop"`' in listed
+
+
 def test_a_file_that_is_gone_is_a_stopped_run_with_a_report_that_goes_to_the_callback_last_declared(
     service: Service, tmp_path: Path
 ) -> None:

@@ -16,10 +16,12 @@ from overnight_models.ledger.catalogs.runs import Run
 from overnight_workers.catalogs import scratch as scratches
 from overnight_workers.catalogs.faults import BadCatalog
 from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.sinks import sink_of
 from overnight_workers.catalogs.sources import sql
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database
 from overnight_workers.settings import settings
+from tests.driving import MODEL
 from tests.faults.test_full_disk import fill, small_disk
 from tests.forking import forked, processes
 from tests.stages.catalogs.conftest import Enriched, shop
@@ -189,6 +191,47 @@ def test_of_a_lost_sink_only_what_is_in_the_new_one_is_remembered(catalog: Enric
     assert len(catalog.published()) == 2
     assert catalog.run().state == "complete"
     assert (len(catalog.published()), catalog.sent) == (5, 5)
+
+
+@pytest.mark.parametrize("kind", ["file", "table"])
+def test_a_sink_that_is_lost_while_its_run_is_under_way_gets_the_other_rows_from_the_next_one(
+    catalog: Enriched, kind: str
+) -> None:
+    if kind == "table":
+        declare_table(catalog, f"sqlite:///{catalog.directory}/answers.db", "answers")
+    catalog.write(shop(5))
+    assert catalog.run().state == "complete"
+    catalog.write(shop(5, A1={"maker": "Bell"}))
+    run = catalog.finish(catalog.begin(), until="publishing")
+    (catalog.directory / ("answers.db" if kind == "table" else "out.csv")).unlink()
+
+    assert catalog.finish(run).state == "complete"
+    later = catalog.run()
+
+    assert orjson.loads(later.plan or "{}")["send"] == 4, "those that only the lost one had"
+    assert (later.state, catalog.sent) == ("complete", 6)
+    assert catalog.plan()["send"] == 0
+    sink = sink_of(catalog.read())
+    assert sink is not None
+    assert sink.latest_run() == 3
+
+
+def test_a_catalog_under_another_name_asks_and_what_it_pays_goes_over_the_older_answers(catalog: Enriched) -> None:
+    catalog.write(shop(25))
+    assert catalog.run().state == "complete"
+    catalog.write(shop(25, A1={"maker": "Bell"}))
+    assert catalog.run().state == "complete"
+
+    catalog.declare(more="[pilot]\nrows = 0", model=f'{MODEL}"\nname = "renamed')
+    run = catalog.run()
+
+    assert (run.state, catalog.sent) == ("asking", 26), "all rows would be paid again"
+    assert str(run.reason).startswith("its sink has answers, up to those of run 2, that nothing is known of here")
+    assert run.name == "renamed-3", "older than those in the sink its answers would never be seen"
+    advancing.approve(run.id)
+    assert catalog.finish(run).state == "complete"
+    assert {row["overnight_run"] for row in catalog.published()} == {"3"}
+    assert catalog.plan()["send"] == 0
 
 
 def test_a_database_that_is_away_when_the_source_is_read_is_waited_for(catalog: Enriched) -> None:

@@ -50,7 +50,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert run_id is not None
     assert runs.begin(connection, catalog_id, path="shop.toml", declaration="", wish="{}") is None
     assert runs.claim(connection, run_id, 1, "a test")
-    assert runs.keep_plan(connection, run_id, 1, plan="{}", recipe=1, groups=[{0: ENTRY}])
+    assert runs.keep_plan(connection, run_id, 1, number=1, plan="{}", recipe=1, groups=[{0: ENTRY}])
     assert memory.planned(connection, run_id) == ENTRY
     assert memory.planned_size(connection, run_id) == len(ENTRY)
     assert runs.move(connection, run_id, 1, CATALOG_RUN.ask, reason="much")

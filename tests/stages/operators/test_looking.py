@@ -172,6 +172,16 @@ def test_tail_shows_each_outcome_once_in_the_order_in_which_they_came(service: S
     assert SECRET not in page + json.dumps(shown)
 
 
+def test_tail_names_the_rows_of_a_catalog_as_people_know_them(service: Service) -> None:
+    row = f"catalog/shop/{'0a' * 16}/de/{'1b' * 8}"
+    service.accept(item(row, SECRET, trace_id='["A1","Köln"]'))
+    service.finish()
+    page = read_command(app, "tail", "--since", "1h", "--number", "1")
+    assert " default shop: A1, Köln (de) succeeded batch " in page
+    (document,) = rows("tail", "--since", "1h", "--number", "1")
+    assert (document["key"], document["trace_id"]) == (row, '["A1","Köln"]')
+
+
 def test_an_item_that_is_named_is_shown_with_its_whole_life(service: Service) -> None:
     service.accept(item("a", f"{SECRET} a", callback=callback()), item("b", f"{SECRET} b"))
     service.finish()

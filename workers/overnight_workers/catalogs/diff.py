@@ -8,10 +8,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from overnight_models.ledger.catalogs.memory import KeptRecipe
-from overnight_models.ledger.catalogs.memory import Recipe as Hashes
+from overnight_models.ledger.catalogs.memory import Recipe as RecipeHashes
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.faults import BadSource
-from overnight_workers.catalogs.memory import Came, Learned
+from overnight_workers.catalogs.memory import Came, Hashes, Learned
 from overnight_workers.catalogs.rows import Row, Rows
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Wanted:
     limit: int | None = None
     retry_failed: bool = False
     """Only those that failed last time, also those whose answers were of no use."""
-    failed_before: tuple[bytes, ...] = ()
+    failed_before: Hashes | None = None
     """Hashes of rows that failed in some run: with `retry_failed` also those that the memory doesn't know, since the
     run was stopped."""
     valid_by_now: Collection[tuple[bytes, bytes]] = ()
@@ -157,7 +157,7 @@ class Diff:
 def differences(
     connection: DuckDBPyConnection,
     rows: Rows,
-    hashes: Hashes,
+    hashes: RecipeHashes,
     kept: Sequence[KeptRecipe],
     known: Iterable[bytes],
     wanted: Wanted,
@@ -180,7 +180,8 @@ def differences(
         [(0, 0, True), *((recipe.number, *_compared(recipe, hashes)) for recipe in kept)],
     )
     connection.execute("CREATE OR REPLACE TABLE failed_before (n UHUGEINT)")
-    memory.insert(connection, "failed_before", wanted.failed_before)
+    for some in () if wanted.failed_before is None else wanted.failed_before.pieces():
+        memory.insert(connection, "failed_before", some)
     connection.execute(f"""
         CREATE OR REPLACE TABLE judged AS SELECT * FROM (
             SELECT seen.n, seen.input, memory.sent, {_judged(wanted)} AS reason
@@ -260,7 +261,7 @@ def _are_all_there(seen: tuple[int, int, int], new: tuple[int, int, int], known:
     return all(of_seen - of_new == of_known for of_seen, of_new, of_known in zip(seen, new, known, strict=True))
 
 
-def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
+def _compared(kept: KeptRecipe, now: RecipeHashes) -> tuple[int, bool]:
     """What differs between two recipes (0: nothing), and whether the hashes of their cells can be compared."""
     is_comparable = kept.columns == now.columns
     pairs = {
@@ -306,7 +307,7 @@ def _of_state(wanted: Wanted) -> str:
 
 
 def _rendered_alike(
-    connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: Hashes, wanted: Wanted
+    connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: RecipeHashes, wanted: Wanted
 ) -> int:
     """Make a table of rows of an older prompt, or with a file that was touched, whose requests are as they were.
 

@@ -7,7 +7,8 @@ of it (1). MD5 and not a function of the engine, which may change with its versi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from itertools import chain, islice
 from os import SEEK_END
@@ -36,6 +37,8 @@ ENTRY: Final = np.dtype(
 )
 """The key's MD5 is `high * 2**64 + low`, as DuckDB's md5_number has it."""
 assert ENTRY.itemsize == 39
+_HASH_TYPE: Final = np.dtype([("low", "<u8"), ("high", "<u8")])
+_HASH_BYTES: Final = _HASH_TYPE.itemsize
 _CAME: Final = np.dtype([("low", "<u8"), ("high", "<u8"), ("sent", "<u8"), ("state", "u1")])
 
 FULL: Final = 18446744073709551615
@@ -143,6 +146,34 @@ class Learned:
         self._file.seek(0, SEEK_END)
 
 
+class Hashes:
+    """Hashes of rows, of 16 bytes each, on disk where there are many."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(_AT_ONCE * _HASH_BYTES)  # noqa: SIM115  # closed with this object
+        finalize(self, self._file.close)
+
+    def add(self, hashes: bytes) -> None:
+        """Some of them, one after the other."""
+        self._file.write(hashes)
+
+    def __len__(self) -> int:
+        """How many."""
+        return self._file.tell() // _HASH_BYTES
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of them, some at a time."""
+        self._file.seek(0)
+        while some := self._file.read(_AT_ONCE * _HASH_BYTES):
+            yield some
+        self._file.seek(0, SEEK_END)
+
+
+def hashes_of(given: Entries) -> bytes:
+    """The hashes of entries, one after the other."""
+    return np.ascontiguousarray(given[["low", "high"]]).astype(_HASH_TYPE).tobytes()
+
+
 def of_halves(given: Iterable[tuple[int, int, int]]) -> Iterator[Entries]:
     """Entries from `low`, `high` and `input` of each, some at a time."""
     given = iter(given)
@@ -193,16 +224,31 @@ def _columns_of(given: Entries) -> dict[str, NDArray[np.generic]]:
     return columns
 
 
-def insert(connection: DuckDBPyConnection, table: str, hashes: Sequence[bytes]) -> None:
+def insert(connection: DuckDBPyConnection, table: str, hashes: bytes) -> None:
     """Add hashes of rows, of 16 bytes each, to a table of one column UHUGEINT.
 
     Not by a parameter: DuckDB takes a list of such integers for a list of doubles, and loses half of their digits.
     """
+    if hashes:
+        with _registered(connection, hashes):
+            connection.execute(f"INSERT INTO {table} SELECT {HASH} FROM some_hashes")
+
+
+def places_in(connection: DuckDBPyConnection, table: str, hashes: bytes) -> list[int]:
+    """Which of the hashes are in a table of one column `n`: their places, from 0, in order."""
     if not hashes:
-        return
-    given = np.frombuffer(b"".join(hashes), dtype=[("low", "<u8"), ("high", "<u8")])
-    connection.register("some_hashes", {name: np.ascontiguousarray(given[name]) for name in ("low", "high")})
-    connection.execute(f"INSERT INTO {table} SELECT {HASH} FROM some_hashes")
+        return []
+    with _registered(connection, hashes):
+        rows = connection.execute(f"SELECT place FROM some_hashes WHERE {HASH} IN (SELECT n FROM {table}) ORDER BY 1")
+        return [place for (place,) in rows.fetchall()]
+
+
+@contextmanager
+def _registered(connection: DuckDBPyConnection, hashes: bytes) -> Iterator[None]:
+    given = np.frombuffer(hashes, dtype=_HASH_TYPE)
+    halves_ = {name: np.ascontiguousarray(given[name]) for name in ("low", "high")}
+    connection.register("some_hashes", halves_ | {"place": np.arange(len(given))})
+    yield
     connection.unregister("some_hashes")
 
 
@@ -218,13 +264,6 @@ def parts(given: Entries) -> dict[int, bytes]:
 def halves(digest: bytes) -> tuple[int, int]:
     """An MD5 as `low` and `high`."""
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
-
-
-def of_parts(given: Entries, some: range) -> Entries:
-    """Those of the entries that are in some parts, one after the other."""
-    part = given["low"] & np.uint64(0xFF)
-    chosen: Entries = given[(part >= some[0]) & (part <= some[-1])]
-    return chosen
 
 
 def merged(known: bytes, changed: Entries, gone: Entries | None = None) -> dict[int, bytes]:

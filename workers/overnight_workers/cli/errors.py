@@ -135,7 +135,7 @@ def _line(row: Finished) -> Text:
     from overnight_workers.operators import words
 
     cost = "price unknown" if row.cost_nano is None else console.money(row.cost_nano)
-    text = Text(f"{row.finished_at:%H:%M:%S} {row.lane} {row.key} ")
+    text = Text(f"{row.finished_at:%H:%M:%S} {row.lane} {words.item_name(row)} ")
     text.append(row.state, style="red" if row.problem else "green")
     text.append(f" {row.via} {cost}")
     if row.problem:

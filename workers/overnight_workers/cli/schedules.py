@@ -177,11 +177,15 @@ def _changed(schedule: Schedule) -> str | None:
     """What the catalog's file says otherwise than what is kept; None when it says the same."""
     from overnight_workers.catalogs.faults import BadCatalog, in_a_line
     from overnight_workers.catalogs.reading import read_catalog
+    from overnight_workers.catalogs.schedules.starting import why_not_its_own
 
+    catalog, why = None, None
     try:
         catalog = read_catalog(Path(schedule.path))
+        why = why_not_its_own(catalog, schedule)
     except (BadCatalog, OSError) as error:
         why = in_a_line(error) if isinstance(error, BadCatalog) else str(error)
+    if catalog is None or why is not None:
         return f"its file can't be used, and its runs stop before anything is sent: {why}"
     kept = (schedule.cron, schedule.zone, schedule.finish_by, schedule.overlap, schedule.when_paused)
     said = (

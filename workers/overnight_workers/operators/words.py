@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 
@@ -14,7 +14,6 @@ from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators import lane_waits, targets
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.documents import ItemRow
     from overnight_models.ledger.money.budgets import BudgetView
     from overnight_models.ledger.operators.actions import ActionView
     from overnight_models.ledger.operators.item_views import ItemView
@@ -56,7 +55,21 @@ def dollars(nano: int) -> str:
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
-def item_name(item: ItemRow) -> str:
+class Named(Protocol):
+    """An item as lists have it."""
+
+    @property
+    def key(self) -> str:
+        """The caller's own name for it."""
+        ...
+
+    @property
+    def trace_id(self) -> str | None:
+        """Of a catalog's row: the cells of its key, as JSON."""
+        ...
+
+
+def item_name(item: Named) -> str:
     """How people know an item: by its key; a catalog's row by the cells of its key, where they are known."""
     match item.key.split("/"):
         case ["catalog", catalog, _, variant, _]:

@@ -168,18 +168,27 @@ def release(connection: Connection, run_id: int, owner: int) -> None:
 
 
 def keep_plan(
-    connection: Connection, run_id: int, owner: int, *, plan: str, recipe: int, groups: Iterable[Mapping[int, bytes]]
+    connection: Connection,
+    run_id: int,
+    owner: int,
+    *,
+    number: int,
+    plan: str,
+    recipe: int,
+    groups: Iterable[Mapping[int, bytes]],
 ) -> bool:
     """Keep what a run is to send, and why. False when the run isn't this process's any more.
 
+    number: its own, or a higher one, where its sink has rows of such a run: theirs aren't newer than what it brings.
     groups: entries as in the memory, by part; each part is in one group. Only one group is in memory at a time.
     """
     kept = execute(
         connection,
-        "UPDATE catalog_run SET plan = :plan, recipe = :recipe, changed_at = now()"
+        "UPDATE catalog_run SET number = :number, plan = :plan, recipe = :recipe, changed_at = now()"
         " WHERE id = :id AND owner = :owner AND state = 'planned'",
         id=run_id,
         owner=owner,
+        number=number,
         plan=plan,
         recipe=recipe,
     )

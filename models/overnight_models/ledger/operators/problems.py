@@ -168,6 +168,7 @@ class Finished(NamedTuple):
 
     id: int
     key: str
+    trace_id: str | None
     lane: str
     tenant: str | None
     run: str | None
@@ -187,9 +188,9 @@ def finished(connection: Connection, which: Which, limit: int) -> list[Finished]
         connection,
         Finished,
         f"""
-        SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
-               left({listed("outcome.detail")}, {SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
-               outcome.cost_nano, outcome.finished_at
+        SELECT item.id, request.key, request.trace_id, lane.name AS lane, request.tenant, run.name AS run, item.state,
+               outcome.problem, left({listed("outcome.detail")}, {SHOWN}) AS detail, outcome.model, outcome.via,
+               outcome.attempts, outcome.cost_nano, outcome.finished_at
         FROM outcome JOIN {which.items} ON item.id = outcome.item_id
         JOIN request ON request.item_id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id LEFT JOIN run ON run.id = item.run_id

@@ -22,6 +22,7 @@ from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
 from overnight_workers.catalogs import validating
 from overnight_workers.catalogs.faults import NotSetHere, in_a_line
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.reading import parse_catalog
 from overnight_workers.catalogs.runs import again, ending, pilot, planning, publishing, sending
 from overnight_workers.catalogs.runs.taken import Step, Taken, TakenRun, Wish
@@ -185,7 +186,6 @@ def _validate(taken: TakenRun) -> None:
     last = validating.validate(taken.catalog, taken.run.name, after=after)
     if last > after:
         taken.note_enqueued(validated_to=last)
-        taken.run = read(taken.run.id)
 
 
 def _waits(taken: TakenRun) -> Step | None:
@@ -230,7 +230,7 @@ def _take_back(item_ids: Sequence[int]) -> None:
 
 def _publish_so_far(taken: TakenRun) -> None:
     validating.validate(taken.catalog, taken.run.name)
-    publishing.write(taken, publishing.NONE_GONE)
+    publishing.write(taken, Hashes())
 
 
 def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:

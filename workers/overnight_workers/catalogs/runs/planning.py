@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection
 
+from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import answers, runs
 from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.quantities import money
@@ -29,8 +30,14 @@ from overnight_workers.catalogs.runs.capping import cap_of_a_run
 from overnight_workers.catalogs.runs.dollars import Dollars, Estimate, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
 from overnight_workers.catalogs.sinks import sink_of
+from overnight_workers.catalogs.sinks.answered import RUN
 
 SINK_LOST: Final = "nothing is in its sink, so all rows go there, for nothing where their answers are still kept"
+SINK_UNKNOWN: Final = (
+    "its sink has answers, up to those of run {latest}, that nothing is known of here: another catalog writes there"
+    " too, this one had another name, or another database"
+)
+_HIGHEST_RUN: Final = 2_000_000_000
 _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
 
@@ -42,16 +49,17 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
 
 
 @contextmanager
-def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, object]]]:
+def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, Any]]]:
     """The same, while its rows can be read: the difference, and the plan as JSON.
 
     Raises BadSource, PermanentError where the sink can't be written, and TransientError where the source is being.
     """
     recipe = recipe_of(catalog)
-    is_lost = False
-    if (sink := sink_of(catalog)) is not None:
+    sink, latest = sink_of(catalog), None
+    if sink is not None:
         sink.check()  # what can't be kept isn't paid for
-        is_lost = sink.is_lost()
+        latest = sink.latest_run()
+    is_lost = sink is not None and latest is None
     with process.database().transaction() as connection:
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
@@ -65,7 +73,7 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         is_partial=wish.where is not None,
         valid_by_now=valid if size else (),
         answered=asked_before(catalog, valid),
-        failed_before=_failed_before(catalog) if wish.retry_failed else (),
+        failed_before=_failed_before(catalog) if wish.retry_failed else None,
     )
     with opened(catalog, recipe, wish.where) as source:
         known = () if catalog_id is None else _known(catalog_id, size)
@@ -77,7 +85,16 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         estimates = estimated(catalog, source, diff, past)
         source.check_unchanged()
         document = _document(catalog, diff, estimates, has_memory=size > 0)
-        yield diff, document | ({"sink_lost": SINK_LOST} if is_lost and size else {})
+        yield diff, document | _of_the_sink(latest, is_lost=is_lost, has_memory=size > 0)
+
+
+def _of_the_sink(latest: int | None, *, is_lost: bool, has_memory: bool) -> dict[str, object]:
+    """What a plan says of its sink. latest: the highest number of a run whose rows are there."""
+    if latest is None:
+        return {"sink_lost": SINK_LOST} if is_lost and has_memory else {}
+    if latest > _HIGHEST_RUN:
+        raise PermanentError(f"the sink's column {RUN} has {latest}, which is no number of a run")
+    return {"sink_latest": latest} | ({} if has_memory else {"sink_unknown": SINK_UNKNOWN.format(latest=latest)})
 
 
 def _known(catalog_id: int, size: int) -> Iterator[bytes]:
@@ -91,17 +108,17 @@ def _known(catalog_id: int, size: int) -> Iterator[bytes]:
         yield entries
 
 
-def _failed_before(catalog: Catalog) -> tuple[bytes, ...]:
-    """Hashes of rows that failed in any run, stopped ones among them."""
-    sent: set[bytes] = set()
+def _failed_before(catalog: Catalog) -> memory.Hashes:
+    """Of rows that failed in any run, stopped ones among them."""
+    failed = memory.Hashes()
     after = 0
     while True:
         with process.database().transaction() as connection:
             page = answers.failed(connection, catalog.name, but=(Problem.REFUSED,), after=after)
         if not page:
-            return tuple(sent)
+            return failed
         after = page[-1].id
-        sent.update(read_item_key(row.key)[0] for row in page)
+        failed.add(b"".join(read_item_key(row.key)[0] for row in page))
 
 
 def plan(taken: TakenRun) -> Step:
@@ -143,8 +160,9 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
     send = document["send"] - free
     share = send / max(document["rows"], 1)
     limit = f"ask_above is {catalog.ask_above:.0%}"
-    if known and send > _FEW and share > catalog.ask_above:
-        lost = f"{document['sink_lost']}; " if "sink_lost" in document else ""
+    about_sink = document.get("sink_lost") or document.get("sink_unknown")
+    if (known or about_sink) and send > _FEW and share > catalog.ask_above:
+        lost = f"{about_sink}; " if about_sink else ""
         return f"{lost}{share:.0%} of the rows would be sent, {limit}: about ${document['usd']}"
     gone = document["left"].get(Reason.GONE.name.lower(), {"rows": 0})["rows"]
     return _why_ask_about_gone(catalog, gone, document["rows"] + gone, limit)
@@ -171,18 +189,20 @@ def _keep(taken: TakenRun) -> None:
         opened_plan(taken.catalog, taken.wish) as (diff, document),
         process.database().transaction() as connection,
     ):
-        number = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
+        recipe = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
+        number = max(taken.run.number, document.get("sink_latest", 0) + 1)
         kept = runs.keep_plan(
             connection,
             taken.run.id,
             taken.owner,
+            number=number,
             plan=orjson.dumps(document).decode(),
-            recipe=number,
-            groups=_parts(diff, number, taken.run.number),
+            recipe=recipe,
+            groups=_parts(diff, recipe, number),
         )
         taken.must(kept)
         if diff.rendered_alike:
-            _take_over(connection, taken.run.catalog_id, diff, number)
+            _take_over(connection, taken.run.catalog_id, diff, recipe)
 
 
 def _take_over(connection: Connection, catalog_id: int, diff: Diff, recipe: int) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import orjson
 from sqlalchemy import Connection
 
@@ -23,7 +22,7 @@ from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
 from overnight_workers.catalogs.diff import Reason
-from overnight_workers.catalogs.memory import Came, Learned
+from overnight_workers.catalogs.memory import Came, Hashes, Learned
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.report import before
 from overnight_workers.catalogs.report.document import Cause
@@ -31,7 +30,7 @@ from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun, planned
-from overnight_workers.catalogs.sinks import Answered, Publication, Reply, sink_of
+from overnight_workers.catalogs.sinks import Answered, Publication, Reply, Sink, sink_of
 from overnight_workers.telemetry import logs
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ UNSENT: Final = ("can't be sent", "turned down")
 
 log = logs.get(__name__)
 
-NONE_GONE: Final = memory.entries(b"")
+_LOST: Final = "sink_lost_meanwhile"
 
 
 def came(ok: bool, problem: str | None) -> Came:
@@ -89,23 +88,28 @@ def publish(taken: TakenRun) -> Step:
         reach("before the memory is written")
 
         def write_memory(connection: Connection) -> None:
-            remember(connection, taken, changed, gone)
+            remember(connection, taken, changed, has_gone=len(gone) > 0)
 
         return ending.end(taken, move, reason=reason, counts=counts, causes=causes, within=write_memory)
 
 
-def remember(connection: Connection, taken: TakenRun, changed: DuckDBPyConnection, gone: Entries) -> None:
-    """Write the memory, some parts at a time. changed: has the table `changed` of what came back."""
+def remember(connection: Connection, taken: TakenRun, changed: DuckDBPyConnection, *, has_gone: bool) -> None:
+    """Write the memory, some parts at a time. changed: has the table `changed` of what came back.
+
+    has_gone: some of the planned entries are of rows that are gone from the source.
+    """
     catalog_id = taken.run.catalog_id
     sizes = ledger.size(connection, catalog_id), ledger.planned_size(connection, taken.run.id)
+    is_lost = "sink_lost" in taken.plan or _LOST in taken.counts
     for parts in memory.groups(max(sizes)):
-        if "sink_lost" in taken.plan:  # nothing is in it but what this run has written
+        if is_lost:  # nothing is in it but what this run has written
             ledger.replace_entries(connection, catalog_id, dict.fromkeys(parts, b""))
         some = memory.made(
             changed.execute(f"SELECT * EXCLUDE (n) FROM changed WHERE {memory.is_in(parts)}").fetchnumpy()
         )
         known = ledger.entries(connection, catalog_id, parts)
-        ledger.replace_entries(connection, catalog_id, memory.merged(known, some, memory.of_parts(gone, parts)))
+        gone = _gone_of(memory.entries(ledger.planned(connection, taken.run.id, parts))) if has_gone else None
+        ledger.replace_entries(connection, catalog_id, memory.merged(known, some, gone))
     ledger.forget_planned(connection, taken.run.id)
 
 
@@ -116,7 +120,7 @@ def _short_of(may_do_better: int, missed: int, counts: dict[str, object]) -> str
     return "; ".join(said) + ": the next run sends them"
 
 
-def write(taken: TakenRun, gone: Entries, learned: Learned | None = None) -> bool:
+def write(taken: TakenRun, gone: Hashes, learned: Learned | None = None) -> bool:
     """Write what has come back into the sink, and take out or mark what is gone. Repeating it changes nothing.
 
     learned: gets what the memory learns of each row. Returns False where there is no sink to be written.
@@ -125,9 +129,23 @@ def write(taken: TakenRun, gone: Entries, learned: Learned | None = None) -> boo
     if sink is None:
         return False
     before.note(taken.catalog, taken.run)
-    entries = {memory_entry.tobytes()[:16] for memory_entry in gone}
-    sink.publish(Publication(taken.run.number, answered(taken, learned), entries))
+    _note_lost(taken, sink)
+    sink.publish(Publication(taken.run.number, answered(taken, learned), gone))
     return True
+
+
+def _note_lost(taken: TakenRun, sink: Sink) -> None:
+    """A sink that was lost since the plan has nothing but what this run writes: the next run sends the others.
+
+    Noted before it is written, since whoever publishes again after a death sees what was written before it.
+    """
+    if "sink_lost" in taken.plan or _LOST in taken.counts or sink.latest_run() is not None:
+        return
+    with process.database().transaction() as connection:
+        is_known = ledger.size(connection, taken.run.catalog_id) > 0
+    if is_known:
+        log.warning("nothing is in a run's sink any more", run=taken.run.name)
+        taken.note_enqueued(**{_LOST: True})
 
 
 def leave_problems(taken: TakenRun, verdicts: Verdicts) -> Sequence[Cause]:
@@ -176,8 +194,15 @@ def _reply(row: Answer) -> Reply:
     )
 
 
-def _gone(taken: TakenRun) -> Entries:
-    gone: Entries = np.concatenate([piece[piece["state"] == Reason.GONE] for piece in planned(taken)])
+def _gone(taken: TakenRun) -> Hashes:
+    gone = Hashes()
+    for piece in planned(taken):
+        gone.add(memory.hashes_of(_gone_of(piece)))
+    return gone
+
+
+def _gone_of(planned_entries: Entries) -> Entries:
+    gone: Entries = planned_entries[planned_entries["state"] == Reason.GONE]
     return gone
 
 

@@ -91,7 +91,7 @@ def choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | None
             break
         after = page[-1].id
         connection.execute("CREATE OR REPLACE TABLE there (n UHUGEINT)")
-        memory.insert(connection, "there", [read_item_key(verdict.key)[0] for verdict in page])
+        memory.insert(connection, "there", b"".join(read_item_key(verdict.key)[0] for verdict in page))
         connection.execute("DELETE FROM chosen WHERE n IN (SELECT n FROM there)")
     _note_taken_back(connection, taken)
 
@@ -115,7 +115,7 @@ def _note_taken_back(connection: DuckDBPyConnection, taken: TakenRun) -> None:
             if not page:
                 break
             after = page[-1].id
-            memory.insert(connection, "taken_back", [read_item_key(row.key)[0] for row in page])
+            memory.insert(connection, "taken_back", b"".join(read_item_key(row.key)[0] for row in page))
     connection.execute(f"UPDATE chosen SET state = {Reason.FAILED} WHERE n IN (SELECT n FROM taken_back)")
 
 
@@ -146,7 +146,7 @@ class _Sender:
                 again.append(entry)
             else:
                 self._note(Unsent(entry, "[]", variant, "turned down", rejection.why))
-        memory.insert(self._source.connection, "turned_down", again)
+        memory.insert(self._source.connection, "turned_down", b"".join(again))
         self._flush()
         return bool(again)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -101,6 +101,7 @@ class TakenRun:
         dumped = orjson.dumps(self.counts | counts).decode()
         with process.database().transaction() as connection:
             self.must(ledger.note_enqueued(connection, self.run.id, self.owner, dumped))
+        self.run = replace(self.run, counts=dumped)
 
     def must(self, is_ours: bool) -> None:
         """Raise Taken when a move found that the run isn't this process's any more."""

@@ -13,6 +13,7 @@ from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_workers import process
+from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.runs.taken import Wish
 from overnight_workers.catalogs.schedule_times import Due, Times, next_moment, nominal
 from overnight_workers.telemetry import logs
@@ -95,11 +96,24 @@ def _declared(connection: Connection, schedule: Schedule) -> tuple[str, Wish]:
 
     path = Path(schedule.path)
     try:
-        return parse_catalog(text_of(path), path).text, Wish()
+        declared = parse_catalog(text_of(path), path)
+        if (renamed := why_not_its_own(declared, schedule)) is not None:
+            raise PermanentError(renamed)
+        return declared.text, Wish()
     except PermanentError as error:
         log.warning("a run begins to be stopped: its file can't be used", catalog=schedule.catalog, error=str(error))
         last = schedules.last_declaration(connection, schedule.catalog_id)
         return last, Wish(stop=f"{schedules.CANT_BE_USED}: {in_a_line(error)}")
+
+
+def why_not_its_own(declared: Catalog, schedule: Schedule) -> str | None:
+    """Why a file isn't that of a schedule any more; None when it is."""
+    if declared.name == schedule.catalog:
+        return None
+    return (
+        f"{declared.path}: the catalog's name is {declared.name} now, and under another name every row is new and paid"
+        f' again: write `name = "{schedule.catalog}"`, or forget this schedule and keep that of {declared.name}'
+    )
 
 
 def finish_at(schedule: Schedule, began: datetime) -> datetime | None:

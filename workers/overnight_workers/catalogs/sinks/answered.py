@@ -16,6 +16,7 @@ from overnight_models.wire.answer import readings, whole_text
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.output import output_of
 
 VARIANT: Final = "variant"
@@ -82,12 +83,12 @@ class Answered:
 class Publication:
     """What one run has to publish.
 
-    number: the run's. gone: the hashes of rows that are no longer in the source (16 bytes each).
+    number: the run's. gone: the hashes of rows that are no longer in the source.
     """
 
     number: int
     rows: Iterator[Answered]
-    gone: set[bytes]
+    gone: Hashes
 
 
 class Sink(Protocol):
@@ -97,8 +98,11 @@ class Sink(Protocol):
         """Raise PermanentError where `publish` would fail: asked before anything is paid. Nothing is written."""
         ...
 
-    def is_lost(self) -> bool:
-        """Whether nothing is there: before the first publication, where it is another one, or was removed."""
+    def latest_run(self) -> int | None:
+        """The highest number of a run whose rows are there.
+
+        None where there are none: before the first publication, where it is another one, or was removed or emptied.
+        """
         ...
 
     def publish(self, publication: Publication) -> None:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
-from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.cells import literal, quoted
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.opened import WRITING, duck
 from overnight_workers.catalogs.scratch import scratch
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
+from overnight_workers.catalogs.sinks.gone import note_gone
 from overnight_workers.catalogs.sinks.ranges import BETTER, Lines, OrderedRows
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
 from overnight_workers.on_disk import sync
@@ -63,10 +64,10 @@ class FileSink:
         with self._said(), scratch() as directory:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lines = self._write_lines(publication, directory / "answers.jsonl")
-            if lines.rows or publication.gone:
+            if lines.rows or len(publication.gone):
                 self._put(lines, publication.gone)
 
-    def _put(self, lines: Lines, gone: set[bytes]) -> None:
+    def _put(self, lines: Lines, gone: Hashes) -> None:
         """What is paid isn't lost for want of memory: DuckDB sorts rows of long texts in memory only."""
         import duckdb
 
@@ -77,19 +78,24 @@ class FileSink:
                 return
         self._put_within(most, lines, gone)
 
-    def _put_within(self, limit: str, lines: Lines, gone: set[bytes]) -> None:
+    def _put_within(self, limit: str, lines: Lines, gone: Hashes) -> None:
         types = self.columns.types
         with duck(in_order=True, memory=limit) as connection, self._alone():
             connection.execute("SET threads = 1")  # each of them has buffers of its own
-            self._note_gone(connection, gone)
+            note_gone(connection, gone)
             rows = OrderedRows(
                 connection, self._old(connection), lines, self.columns.identifying, types | {BETTER: "BOOLEAN"}
             )
             self._replace(rows.in_order(self._merged()), connection, rows.of_row_group)
 
-    def is_lost(self) -> bool:
-        """Whether there is no such file, or nothing in it."""
-        return not self.path.exists() or self.path.stat().st_size == 0
+    def latest_run(self) -> int | None:
+        """The highest number of a run whose rows are in the file; None where there are none, or no file."""
+        with self._said(), duck() as connection:
+            there = self._there(connection)
+            if there is None:
+                return None
+            ((latest,),) = connection.execute(f"SELECT max(TRY_CAST({RUN} AS BIGINT)) FROM {there[0]}").fetchall()
+            return None if latest is None else int(latest)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -156,10 +162,6 @@ class FileSink:
             return f"SELECT {empty} WHERE false"
         source, there = old
         return f"SELECT {as_of_today(there, today)} FROM {source}"
-
-    def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:
-        connection.execute("CREATE TABLE gone (n UHUGEINT)")
-        memory.insert(connection, "gone", list(gone))
 
     def _merged(self) -> str:
         """Old rows that stay and new ones that come, as a query of the tables `old` and `came`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,14 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.declaration import DeclaredSink
+from overnight_workers.catalogs.memory import Hashes
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
+from overnight_workers.catalogs.sinks.gone import keys_of_gone
 from overnight_workers.catalogs.sources.sql import WAIT_FOR_LOCKS, may_pass, options_of, url_of, why
 
 _AT_ONCE: Final = 1_000
+_READ_AT_ONCE: Final = 20_000
+"""Keys."""
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
     "VARCHAR": sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb"),
     "BIGINT": sa.BigInteger(),
@@ -70,12 +73,17 @@ class TableSink:
             reach("before the table is committed")
         reach("after the table is committed")
 
-    def is_lost(self) -> bool:
-        """Whether there is no such table, or nothing in it. Raises TransientError, PermanentError."""
+    def latest_run(self) -> int | None:
+        """The highest number of a run whose rows are there; None where there are none.
+
+        Raises TransientError, PermanentError.
+        """
         with self.connected() as connection:
             if not self._is_there(connection):
-                return True
-            return connection.execute(sa.select(1).select_from(self._reflected(connection)).limit(1)).first() is None
+                return None
+            table = self._reflected(connection)
+            latest = connection.execute(sa.select(sa.func.max(table.c[RUN]))).scalar() if RUN in table.c else None
+            return None if latest is None else int(latest)
 
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
@@ -191,23 +199,18 @@ class TableSink:
         guard = sa.or_(table.c[RUN].is_(None), made.excluded[RUN] >= table.c[RUN])
         connection.execute(made.on_conflict_do_update(index_elements=identifying, set_=changes, where=guard), rows)
 
-    def _take_out(self, connection: sa.Connection, table: sa.Table, gone: set[bytes]) -> None:
-        """Delete or mark what is gone from the source."""
-        if not gone or self.declared.gone == "keep":
+    def _take_out(self, connection: sa.Connection, table: sa.Table, gone: Hashes) -> None:
+        """Delete or mark what is gone from the source. Flat memory."""
+        if not len(gone) or self.declared.gone == "keep":
             return
         columns = [table.c[column] for column in self.columns.identifying]
-        gone_rows = [
-            {f"gone_{at}": cell for at, cell in enumerate(key)}
-            for key in connection.execute(sa.select(*columns))
-            if hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).digest() in gone
-        ]
-        if not gone_rows:
-            return
         same = sa.and_(*(column == sa.bindparam(f"gone_{at}") for at, column in enumerate(columns)))
-        if self.declared.gone == "delete":
-            connection.execute(sa.delete(table).where(same), gone_rows)
-        else:
-            connection.execute(sa.update(table).where(same).values({GONE: True}), gone_rows)
+        change: sa.Delete | sa.Update = sa.delete(table).where(same)
+        if self.declared.gone != "delete":
+            change = sa.update(table).where(same).values({GONE: True})
+        keys = connection.execute(sa.select(*columns).execution_options(yield_per=_READ_AT_ONCE))
+        for some in keys_of_gone(keys.partitions(), gone):
+            connection.execute(change, [{f"gone_{at}": cell for at, cell in enumerate(key)} for key in some])
 
 
 _MYSQL: Final = ("mysql", "mariadb")
