@@ -44,6 +44,25 @@ def test_readers_see_half_a_night_only_where_they_ask_for_it(catalog: Enriched, 
     assert seen_before_the_end(catalog) == seen
 
 
+def test_while_nothing_comes_nothing_is_published_again(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 0")
+    file = catalog.directory / "shop.toml"
+    file.write_text('publish = "as_they_come"\n' + file.read_text())
+    catalog.write(shop(3))
+    catalog.service.api.fault("item", "invalid_output", count=1)
+    run = catalog.finish(catalog.begin(), until="retrying")
+    taken = advancing.take(run.id, "a test")
+    assert taken is not None
+    advancing.advance(taken)  # asks again
+    assert advancing.advance(taken).wait_s
+    before = (catalog.directory / "out.csv").stat()
+    assert advancing.advance(taken).wait_s
+    assert (catalog.directory / "out.csv").stat().st_ino == before.st_ino, "it wasn't put there anew"
+    advancing.leave(taken)
+    assert catalog.finish(run).state == "complete"
+    assert len(catalog.published()) == 3
+
+
 def test_a_run_with_too_few_valid_answers_publishes_nothing_and_its_answers_come_for_nothing(
     catalog: Enriched,
 ) -> None:

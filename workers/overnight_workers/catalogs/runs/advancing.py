@@ -200,9 +200,11 @@ def _waits(taken: TakenRun) -> Step | None:
         if set(counts) == {"held"} and (given_up := _give_up_held(taken)):
             taken.note_enqueued(over_the_cap=given_up)
             return Step(f"{given_up:,} rows are over its cap and aren't sent")
-    if taken.catalog.publish == "as_they_come":
+    rest = sum(counts.values())
+    if taken.catalog.publish == "as_they_come" and rest != taken.rest_unpublished:
         _publish_so_far(taken)
-    return Step(f"waits for {sum(counts.values()):,} rows", wait_s=_LOOK_EVERY_S)
+        taken.rest_unpublished = rest
+    return Step(f"waits for {rest:,} rows", wait_s=_LOOK_EVERY_S)
 
 
 def _give_up_held(taken: TakenRun) -> int:

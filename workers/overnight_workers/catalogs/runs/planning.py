@@ -49,7 +49,7 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
 
 
 @contextmanager
-def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, Any]]]:
+def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, object]]]:
     """The same, while its rows can be read: the difference, and the plan as JSON.
 
     Raises BadSource, PermanentError where the sink can't be written, and TransientError where the source is being.
@@ -190,7 +190,8 @@ def _keep(taken: TakenRun) -> None:
         process.database().transaction() as connection,
     ):
         recipe = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
-        number = max(taken.run.number, document.get("sink_latest", 0) + 1)
+        latest = document.get("sink_latest")
+        number = max(taken.run.number, latest + 1) if isinstance(latest, int) else taken.run.number
         kept = runs.keep_plan(
             connection,
             taken.run.id,

@@ -73,6 +73,8 @@ class TakenRun:
     catalog: Catalog
     owner: int
     news: Callable[[int], None] = field(default=lambda done: None)
+    rest_unpublished: int | None = None
+    """How many rows weren't back when this process last published what had come."""
 
     @property
     def wish(self) -> Wish:

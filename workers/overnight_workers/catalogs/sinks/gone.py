@@ -6,7 +6,7 @@ import hashlib
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.memory import Hashes
@@ -15,7 +15,7 @@ from overnight_workers.catalogs.opened import duck
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    Key = Sequence[Any]
+    Key = Sequence[object]
 
 
 def note_gone(connection: DuckDBPyConnection, gone: Hashes) -> None:
