@@ -11,7 +11,7 @@ from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.item_pages import ItemPage
 from overnight_workers.flower_tab.page import Form, Page
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES
-from overnight_workers.flower_tab.proposals import Said
+from overnight_workers.flower_tab.proposals import Fields
 from overnight_workers.operators import action_filter, item_filter, words
 from overnight_workers.process import database
 
@@ -41,29 +41,29 @@ class ActPage(Form):
         """The preview, with a button that does it."""
         del parts
         self.require(OPERATOR)
-        said = self._said()
-        act = known_act(said.get("name", ""))
-        proposal = await self.application.reader.do(lambda: act.propose(said))
-        kept = {name: value for name, value in said.items() if name not in ("reason", "everything")}
-        self.show("act.html", proposal=proposal, said=kept)
+        fields = self._fields()
+        act = known_act(fields.get("name", ""))
+        proposal = await self.application.reader.do(lambda: act.propose(fields))
+        kept = {name: value for name, value in fields.items() if name not in ("reason", "everything")}
+        self.show("act.html", proposal=proposal, fields=kept)
 
     async def act(self, *parts: str) -> None:
         """Do it; what takes longer goes on in the background, and has a page."""
         del parts
-        said = self._said()
-        act = known_act(said.get("name", ""))
-        by = self.by(said.get("reason"))
-        done = await self.application.reader.do(lambda: act.perform(said, by))
+        fields = self._fields()
+        act = known_act(fields.get("name", ""))
+        by = self.by(fields.get("reason"))
+        done = await self.application.reader.do(lambda: act.perform(fields, by))
         if done.action_id is not None:
             self.application.reader.go_on(done.action_id)
             self.redirect(self.link("action", done.action_id), status=303)
             return
         self.show("done.html", done=done)
 
-    def _said(self) -> Said:
-        said = {name: value.strip() for name, value in self.words(*_WORDS).items()}
+    def _fields(self) -> Fields:
+        fields = {name: value.strip() for name, value in self.words(*_WORDS).items()}
         selected = [number for number in self.get_arguments("ids") if number.strip()]
-        return {**said, "ids": ",".join(selected)} if selected else said
+        return {**fields, "ids": ",".join(selected)} if selected else fields
 
 
 class ActionsPage(Page):

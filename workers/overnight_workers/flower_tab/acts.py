@@ -16,23 +16,23 @@ from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
 from overnight_workers.flower_tab import catalog_acts, delivery_acts
-from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
+from overnight_workers.flower_tab.proposals import Act, Done, Fields, Proposal
 from overnight_workers.operators import acting, item_filter, operator_overrides, steering, words
 from overnight_workers.operators.preview import Preview
 
 
-def _filter(said: Said) -> ItemFilter:
-    wanted = item_filter.read({word: said[word] for word in item_filter.WORDS if word in said})
+def _filter(fields: Fields) -> ItemFilter:
+    wanted = item_filter.read({word: fields[word] for word in item_filter.WORDS if word in fields})
     item_filter.check(wanted)
     return wanted
 
 
-def _many(preview: Callable[[Said], Preview], title: str, verb: str, *, is_dangerous: bool = False) -> Act:
+def _many(preview: Callable[[Fields], Preview], title: str, verb: str, *, is_dangerous: bool = False) -> Act:
     """An act on a selection or on a whole filter."""
 
-    def propose(said: Said) -> Proposal:
-        preview_ = preview(said)
-        wanted = _filter(said)
+    def propose(fields: Fields) -> Proposal:
+        preview_ = preview(fields)
+        wanted = _filter(fields)
         return Proposal(
             f"{title}: {item_filter.spoken(wanted)}",
             preview_.text,
@@ -42,19 +42,19 @@ def _many(preview: Callable[[Said], Preview], title: str, verb: str, *, is_dange
             needs_all=wanted.is_everything,
         )
 
-    def perform(said: Said, by: By) -> Done:
-        if _filter(said).is_everything and said.get("everything") != "yes":
+    def perform(fields: Fields, by: By) -> Done:
+        if _filter(fields).is_everything and fields.get("everything") != "yes":
             raise PermanentError("everything? Narrow the filter down, or tick that all of them are meant")
-        preview_ = preview(said)
+        preview_ = preview(fields)
         begun = acting.begin(preview_, by)
         return Done(preview_.text, begun.id)
 
     return Act(propose, perform)
 
 
-def _replayed(said: Said) -> Preview:
+def _replayed(fields: Fields) -> Preview:
     """Deliveries by the words that a replay knows. Raises PermanentError for others."""
-    wanted = _filter(said)
+    wanted = _filter(fields)
     state = wanted.delivery or "dead"
     if state not in ("dead", "delivered"):
         raise PermanentError(f"only dead and delivered deliveries are replayed, and not those that are {state}")
@@ -91,12 +91,12 @@ def _of_lane(
     about_items: Callable[[str], str] = steering.waiting_in,
     is_dangerous: bool = False,
 ) -> Act:
-    def propose(said: Said) -> Proposal:
-        lane = steering.known_lane(said.get("lane", ""))
+    def propose(fields: Fields) -> Proposal:
+        lane = steering.known_lane(fields.get("lane", ""))
         about = f"{text}\n{about_items(lane)}"
         return _proposed(title.format(lane), about, verb, why_not(lane), is_dangerous=is_dangerous)
 
-    return Act(propose, lambda said, by: Done(perform(said.get("lane", ""), by)))
+    return Act(propose, lambda fields, by: Done(perform(fields.get("lane", ""), by)))
 
 
 def _release() -> Act:
@@ -106,8 +106,8 @@ def _release() -> Act:
         "\nItems that a budget holds stay held: they go on when its cap is raised, under Money."
     )
 
-    def propose(said: Said) -> Proposal:
-        del said
+    def propose(fields: Fields) -> Proposal:
+        del fields
         held = steering.held()
         return _proposed(
             "Release held workspaces",
@@ -116,12 +116,12 @@ def _release() -> Act:
             None if held else "no workspace is held, and the ledger hasn't moved",
         )
 
-    return Act(propose, lambda said, by: Done("; ".join(steering.release(by)) or "no workspace is held"))
+    return Act(propose, lambda fields, by: Done("; ".join(steering.release(by)) or "no workspace is held"))
 
 
 def _cap() -> Act:
-    def chosen(said: Said) -> tuple[Of, str, Period]:
-        of, name, period = said.get("of", ""), said.get("of_name", ""), said.get("period", "")
+    def chosen(fields: Fields) -> tuple[Of, str, Period]:
+        of, name, period = fields.get("of", ""), fields.get("of_name", ""), fields.get("period", "")
         if (
             of not in ("lane", "tenant", "run")
             or not name
@@ -130,8 +130,8 @@ def _cap() -> Act:
             raise PermanentError("a budget is of a lane, a tenant (by day or month) or a run (in all)")
         return cast("Of", of), name, cast("Period", period)
 
-    def propose(said: Said) -> Proposal:
-        of, name, period = chosen(said)
+    def propose(fields: Fields) -> Proposal:
+        of, name, period = chosen(fields)
         per = "in all" if period == "all" else f"a {period}"
         now = steering.budget_of(of, name, period)
         text = (
@@ -149,17 +149,17 @@ def _cap() -> Act:
             is_now="" if now is None else dollars(now.cap_nano),
         )
 
-    def perform(said: Said, by: By) -> Done:
-        of, name, period = chosen(said)
-        cap_nano = steering.nano_of(said.get("cap", ""))
+    def perform(fields: Fields, by: By) -> Done:
+        of, name, period = chosen(fields)
+        cap_nano = steering.nano_of(fields.get("cap", ""))
         steering.set_cap(of, name, period, cap_nano, by)
         return Done(f"{of} {name} may spend ${dollars(cap_nano)} {'in all' if period == 'all' else f'a {period}'}")
 
     return Act(propose, perform)
 
 
-def _batch(said: Said) -> int:
-    number = said.get("batch", "")
+def _batch(fields: Fields) -> int:
+    number = fields.get("batch", "")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         raise PermanentError(f"a batch is a number, and not {number!r}")
     return int(number)
@@ -169,23 +169,25 @@ def _decision(
     title: str,
     text: str,
     verb: str,
-    perform: Callable[[int, Said, By], str],
+    perform: Callable[[int, Fields, By], str],
     why_not: Callable[[int], str | None],
     asks: tuple[tuple[str, str], ...] = (),
 ) -> Act:
-    def propose(said: Said) -> Proposal:
-        batch = _batch(said)
+    def propose(fields: Fields) -> Proposal:
+        batch = _batch(fields)
         reason = why_not(batch)
         about = text if reason else f"{text}\n{steering.items_of_batch(batch)}"
         proposed = _proposed(title.format(batch), about, verb, reason, is_dangerous=not asks)
         return replace(proposed, asks=asks)
 
-    return Act(propose, lambda said, by: Done(perform(_batch(said), said, by)))
+    return Act(propose, lambda fields, by: Done(perform(_batch(fields), fields, by)))
 
 
 ACTS: Final[Mapping[str, Act]] = {
-    "redo": _many(lambda said: acting.preview_redo(_filter(said)), "Try again", "Try them again"),
-    "cancel": _many(lambda said: acting.preview_cancel(_filter(said)), "Cancel", "Take them back", is_dangerous=True),
+    "redo": _many(lambda fields: acting.preview_redo(_filter(fields)), "Try again", "Try them again"),
+    "cancel": _many(
+        lambda fields: acting.preview_cancel(_filter(fields)), "Cancel", "Take them back", is_dangerous=True
+    ),
     "replay": _many(_replayed, "Send outcomes again", "Replay them"),
     "pause": _of_lane(
         "Pause lane {}",
@@ -218,7 +220,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "Adopt an id for batch {}",
         "Say which batch at Anthropic it is. Its token still has to prove it: if you are wrong, nothing is lost.",
         "Adopt it",
-        lambda batch, said, by: steering.adopt(batch, said.get("api_id", ""), by),
+        lambda batch, fields, by: steering.adopt(batch, fields.get("api_id", ""), by),
         operator_overrides.why_not_unclear,
         (("api_id", "Its id at Anthropic (msgbatch_…)"),),
     ),
@@ -226,14 +228,14 @@ ACTS: Final[Mapping[str, Act]] = {
         "Batch {} was never created",
         "It is sent again. If it was created after all, it is found, collected and billed: paid twice.",
         "It never was: send it again",
-        lambda batch, said, by: steering.never_created(batch, by),
+        lambda batch, fields, by: steering.never_created(batch, by),
         operator_overrides.why_not_unclear,
     ),
     "gone": _decision(
         "Give up the results of batch {}",
         "Its unfinished items fail as given_up, and may be billed all the same.",
         "Give them up",
-        lambda batch, said, by: steering.gone(batch, by),
+        lambda batch, fields, by: steering.gone(batch, by),
         operator_overrides.why_not_at_the_api,
     ),
     **delivery_acts.ACTS,

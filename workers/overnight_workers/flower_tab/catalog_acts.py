@@ -10,11 +10,11 @@ import orjson
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.runs.finding import find
-from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
+from overnight_workers.flower_tab.proposals import Act, Done, Fields, Proposal
 
 
-def _approve(said: Said) -> Proposal:
-    run = find(said.get("run", ""))
+def _approve(fields: Fields) -> Proposal:
+    run = find(fields.get("run", ""))
     plan = orjson.loads(run.plan or "{}")
     sends = f"{plan['send']:,} of {plan['rows']:,} rows for about ${plan['usd']}" if plan else "what it has planned"
     asks = run.state == "asking"
@@ -22,8 +22,8 @@ def _approve(said: Said) -> Proposal:
     return Proposal(f"Approve run {run.name}", text, "Approve it", is_possible=asks)
 
 
-def _stop(said: Said) -> Proposal:
-    run = find(said.get("run", ""))
+def _stop(fields: Fields) -> Proposal:
+    run = find(fields.get("run", ""))
     text = f"It is over: {run.state}."
     if not run.is_over:
         text = "What isn't sent is taken back; what is answered is paid, and the next run has it for nothing."
@@ -31,17 +31,17 @@ def _stop(said: Said) -> Proposal:
 
 
 def _of_schedule(title: str, text: str, verb: str, perform: Callable[[str, By], str]) -> Act:
-    def propose(said: Said) -> Proposal:
-        schedule = steering.known_schedule(said.get("catalog", ""))
+    def propose(fields: Fields) -> Proposal:
+        schedule = steering.known_schedule(fields.get("catalog", ""))
         words = text.format(next=steering.times(schedule.cron, schedule.zone).words())
         return Proposal(title.format(schedule.catalog), words, verb)
 
-    return Act(propose, lambda said, by: Done(perform(said.get("catalog", ""), by)))
+    return Act(propose, lambda fields, by: Done(perform(fields.get("catalog", ""), by)))
 
 
 ACTS: Final[Mapping[str, Act]] = {
-    "approve_run": Act(_approve, lambda said, by: Done(steering.approve(said.get("run", ""), by))),
-    "stop_run": Act(_stop, lambda said, by: Done(steering.stop(said.get("run", ""), by))),
+    "approve_run": Act(_approve, lambda fields, by: Done(steering.approve(fields.get("run", ""), by))),
+    "stop_run": Act(_stop, lambda fields, by: Done(steering.stop(fields.get("run", ""), by))),
     "pause_schedule": _of_schedule(
         "Pause the schedule of {}",
         "It begins no run by itself until it is resumed; a run that is under way goes on. It is: {next}.",

@@ -8,13 +8,13 @@ from typing import Final
 from overnight_models.errors import OvernightError, PermanentError
 from overnight_models.ledger.operators.actions import By
 from overnight_models.quantities import several
-from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
+from overnight_workers.flower_tab.proposals import Act, Done, Fields, Proposal
 from overnight_workers.operators import put_aside, steering
 from overnight_workers.operators.foreign_texts import everybody
 
 
-def _resume_webhook(said: Said) -> Proposal:
-    name = steering.known_webhook(said.get("webhook", ""))
+def _resume_webhook(fields: Fields) -> Proposal:
+    name = steering.known_webhook(fields.get("webhook", ""))
     why = steering.why_kept(name)
     return Proposal(
         f"Try webhook {name} at once",
@@ -26,8 +26,8 @@ def _resume_webhook(said: Said) -> Proposal:
     )
 
 
-def _retry_put_aside(said: Said) -> Proposal:
-    name = said.get("relay", "")
+def _retry_put_aside(fields: Fields) -> Proposal:
+    name = fields.get("relay", "")
     relay = put_aside.known_relay(name)
     try:
         aside = put_aside.all_of(relay)
@@ -47,13 +47,15 @@ def _retry_put_aside(said: Said) -> Proposal:
     return Proposal(f"Take on again what relay {name} put aside", text, "Take them on again")
 
 
-def _take_on_again(said: Said, by: By) -> Done:
-    number = put_aside.retry(said.get("relay", ""), (), by)
+def _take_on_again(fields: Fields, by: By) -> Done:
+    number = put_aside.retry(fields.get("relay", ""), (), by)
     return Done(f"{several(number, 'message is', 'messages are')} taken on again")
 
 
 ACTS: Final[Mapping[str, Act]] = {
-    "resume_webhook": Act(_resume_webhook, lambda said, by: Done(steering.resume_webhook(said.get("webhook", ""), by))),
+    "resume_webhook": Act(
+        _resume_webhook, lambda fields, by: Done(steering.resume_webhook(fields.get("webhook", ""), by))
+    ),
     "retry_put_aside": Act(_retry_put_aside, _take_on_again),
 }
 """By name, as a link says it."""

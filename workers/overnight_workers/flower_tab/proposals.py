@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from overnight_models.ledger.operators.actions import By
 
-Said = Mapping[str, str]
-"""What a form or a link says."""
+Fields = Mapping[str, str]
+"""The fields of a form, or the same words in a link: each by its name."""
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ class Done:
 class Act:
     """One thing that an operator may do."""
 
-    propose: Callable[[Said], Proposal]
-    perform: Callable[[Said, By], Done]
+    propose: Callable[[Fields], Proposal]
+    perform: Callable[[Fields, By], Done]
