@@ -10,13 +10,15 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from overnight_models.money.prices import Model, Prices, Usage, cost, costs_of
 from overnight_workers.sandbox.answers.shapes import Beside
 from overnight_workers.sandbox.answers.work import Done, beside_of, usage_of
 from overnight_workers.sandbox.store import Store
 
+_Sums: TypeAlias = dict[str, Any]
+"""What a workspace has done, as the meter's page has it."""
 _BILL = """
 INSERT INTO bill VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (workspace, model, road) DO UPDATE SET
@@ -121,7 +123,7 @@ class Meter:
         """Everything, as `GET /sandbox/meter` answers it."""
         self.flush_calls()
         db = self._store.reader
-        workspaces: defaultdict[str, dict[str, Any]] = defaultdict(_nothing)
+        workspaces: defaultdict[str, _Sums] = defaultdict(_nothing)
         for row in db.execute("SELECT * FROM accepted"):
             workspaces[row["workspace"]] |= {
                 "creates_accepted": row["creates"],
@@ -180,7 +182,7 @@ def save_billed(db: sqlite3.Connection, hashes: Iterable[int]) -> None:
     db.executemany(_SEEN.format(billed=1), ((hash_,) for hash_ in hashes))
 
 
-def _nothing() -> dict[str, Any]:
+def _nothing() -> _Sums:
     """What a workspace has done that has done nothing yet."""
     return {"creates_accepted": 0, "requests_accepted": 0, "strangers_accepted": 0, "bill": [], "calls": {}}
 
