@@ -35,5 +35,6 @@ def ask_relays(connection: Connection) -> None:
     assert inbox.let_go_on(connection, table, messages) == 1
     assert inbox.drop_aside(connection, table, messages) == 0
     seen.note_failure(connection, "shop", "no table")
-    seen.note_look(connection, "shop", look, 7)
+    seen.note_look(connection, "shop", look)
+    seen.note_items(connection, "shop", 7)
     seen.relays(connection)

@@ -68,29 +68,6 @@ def test_it_goes_the_whole_way_to_its_callback(shop: str, service: Service, over
     assert len(service.queue()) == 1
 
 
-def test_a_relay_that_dies_before_it_deletes_leaves_what_the_next_one_finds_done(
-    shop: str, service: Service, overnight: Overnight, relay: Relay
-) -> None:
-    class Dies(BaseException):
-        """As by kill -9."""
-
-    def die(what: str) -> None:
-        if what == "after handing over":
-            raise Dies
-
-    with psycopg.connect(shop) as connection:
-        overnight.enqueue_many([Item(params=params(str(n))) for n in range(3)], session=connection)
-    crash_points.armed = die
-    try:
-        with pytest.raises(Dies):
-            relay.turn()
-    finally:
-        crash_points.armed = None
-    assert (len(keys(service)), len(left(shop))) == (3, 1)
-    assert relay.turn() == 1
-    assert (len(keys(service)), left(shop)) == (3, [])
-
-
 def test_what_another_relay_has_in_hand_is_passed_over(
     shop: str, service: Service, overnight: Overnight, relay: Relay
 ) -> None:

@@ -1,4 +1,4 @@
-"""Two turns of a relay at once, in their order; and what it connects by."""
+"""Two turns of a relay at once, in their order; what it connects by; what is left and counted when it dies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.relays import inbox
 from overnight_models.wire.inbox import InboxTable
 from overnight_producers import Item, Overnight
+from overnight_workers import process
 from overnight_workers.configuration.relay_settings import RelaySettings
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.relay.handing_over import hand_over
 from overnight_workers.relay.relay import Relay
 from tests.driving import Service, params
@@ -92,7 +94,7 @@ def test_what_a_dead_relay_had_begun_goes_alone_for_some_seconds_only_and_the_re
         crash_points.armed = None
     with closing(Database(RelaySettings(database_url=shop).link)) as database, database.transaction() as of_relay:
         waiting = inbox.take(of_relay, InboxTable(), lambda _: False)
-        verdicts = hand_over(waiting, before_writing=lambda: None, alone_s=0)
+        verdicts = hand_over(waiting, relay="shop", before_writing=lambda: None, alone_s=0)
     assert (list(verdicts), keys(service)) == ([waiting[0].id], ["a"])
     assert (relay.turn(), keys(service), left(shop)) == (3, ["a", "b", "c"], [])
 
@@ -143,3 +145,38 @@ def test_a_password_that_was_replaced_needs_no_restart_of_the_relay(
         thread.join()
         relay.close()
     assert "old" not in "".join(said)
+
+
+def test_a_relay_that_dies_before_it_deletes_leaves_what_the_next_one_finds_done(
+    shop: str, service: Service, overnight: Overnight, relay: Relay
+) -> None:
+    def die(what: str) -> None:
+        if what == "after handing over":
+            raise Dies
+
+    with psycopg.connect(shop) as connection:
+        overnight.enqueue_many([Item(params=params(str(n))) for n in range(3)], session=connection)
+    crash_points.armed = die
+    try:
+        with pytest.raises(Dies):
+            relay.turn()
+    finally:
+        crash_points.armed = None
+    assert (len(keys(service)), len(left(shop))) == (3, 1)
+    assert relay.turn() == 1
+    assert (len(keys(service)), left(shop)) == (3, [])
+    assert items_taken_on() == 3, "counted once"
+
+
+def test_what_a_relay_took_on_before_it_died_is_counted(
+    shop: str, service: Service, overnight: Overnight, relay: Relay
+) -> None:
+    with psycopg.connect(shop) as connection:
+        overnight.enqueue_many([Item(params=params(str(n))) for n in range(3)], session=connection)
+    assert relay.turn() == 1  # and it dies before it says how it stands
+    assert items_taken_on() == 3
+
+
+def items_taken_on() -> int:
+    (seen,) = take_snapshot(process.database()).troubles.relays
+    return seen.items

@@ -78,9 +78,6 @@ class Relay:
         self._order = Order()
         self._is_full = threading.Event()
         """The last turn took as much as it may, so there is more: a second turn runs beside it."""
-        self._counting = threading.Lock()
-        self._items = 0
-        """Handed over since that was last said."""
         self._said_at = float("-inf")
 
     def close(self) -> None:
@@ -153,7 +150,7 @@ class Relay:
             if not waiting:
                 return 0
             reach("before handing over")
-            verdicts = hand_over(waiting, before_writing=turn.wait)
+            verdicts = hand_over(waiting, relay=self.name, before_writing=turn.wait)
             turn.end()
             reach("after handing over")
             refused = {row: why for row, verdict in verdicts.items() if (why := _why(verdict)) is not None}
@@ -164,8 +161,6 @@ class Relay:
                 log.warning(
                     "messages put aside", relay=self.name, messages=len(refused), first=next(iter(refused.values()))
                 )
-        with self._counting:
-            self._items += sum(message.item_count for message in waiting if message.id in verdicts)
         return len(verdicts)
 
     def tell(self, *, at_once: bool = False) -> None:
@@ -175,10 +170,8 @@ class Relay:
         with self._database.transaction() as connection:
             look = inbox.look(connection, self._table)
         with process.database().transaction() as connection:
-            items = self._items
-            seen.note_look(connection, self.name, look, items)
-        with self._counting:
-            self._items, self._said_at = self._items - items, time.monotonic()
+            seen.note_look(connection, self.name, look)
+        self._said_at = time.monotonic()
 
     def _tell_failure(self, error: Exception) -> None:
         """Say in the ledger that nothing goes on, where it can be told; it may be the ledger that is away."""

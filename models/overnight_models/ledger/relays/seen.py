@@ -24,30 +24,41 @@ class RelayView:
     """Messages that were put aside."""
     aside_why: str | None
     items: int
-    """Items that it has said it handed over: a relay that was killed had not yet said its last ones."""
+    """Items that it has handed over."""
     failing_s: float | None = None
     """Since when it can't take anything on; None: it can."""
     failing_why: str | None = None
 
 
-def note_look(connection: Connection, name: str, look: Look, items: int) -> None:
-    """A relay has looked, and goes on. items: handed over since it last said so."""
+def note_items(connection: Connection, name: str, items: int) -> None:
+    """A relay hands over so many items, in this transaction."""
+    execute(
+        connection,
+        """
+        INSERT INTO relay (name, said_at, waiting, oldest_s, aside, items) VALUES (:name, now(), 0, 0, 0, :items)
+        ON CONFLICT (name) DO UPDATE SET items = relay.items + excluded.items
+        """,
+        name=name,
+        items=items,
+    )
+
+
+def note_look(connection: Connection, name: str, look: Look) -> None:
+    """A relay has looked, and goes on."""
     execute(
         connection,
         """
         INSERT INTO relay (name, said_at, waiting, oldest_s, aside, aside_why, items)
-        VALUES (:name, now(), :waiting, :oldest_s, :aside, :aside_why, :items)
+        VALUES (:name, now(), :waiting, :oldest_s, :aside, :aside_why, 0)
         ON CONFLICT (name) DO UPDATE
         SET said_at = now(), waiting = excluded.waiting, oldest_s = excluded.oldest_s, aside = excluded.aside,
-            aside_why = excluded.aside_why, items = relay.items + excluded.items, failing_since = NULL,
-            failing_why = NULL
+            aside_why = excluded.aside_why, failing_since = NULL, failing_why = NULL
         """,
         name=name,
         waiting=look.waiting,
         oldest_s=look.oldest_s or 0.0,
         aside=look.aside,
         aside_why=look.aside_why,
-        items=items,
     )
 
 

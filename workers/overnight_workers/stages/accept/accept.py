@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -39,7 +39,7 @@ from overnight_workers.sizes.chooser import Chooser
 from overnight_workers.stages import chains, doorbell, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.faults import fault, unreadable
-from overnight_workers.stages.accept.gather import Gathered, Message
+from overnight_workers.stages.accept.gather import NOTHING, Beside, Gathered, Message
 from overnight_workers.stages.accept.parts import TurnedDown, output_schema_of, prefix_of, rewritten
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
@@ -95,12 +95,10 @@ def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
-def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object] | None = None) -> str:
+def take_in(messages: Sequence[Message], *, beside: Beside = NOTHING) -> str:
     """Accept messages, all of them or none. Those that were done before change nothing.
 
     Raises TransientError, and NoKey where a lane encrypts and has no key.
-
-    before_writing: called when they are read and checked, before anything of them is written.
     """
     database = process.database()
     # counted in a transaction of its own, before anything of them is looked at: one may kill this process
@@ -110,7 +108,7 @@ def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object]
     if not new:
         return f"known: {begun[messages[0].id].verdict}"
     try:
-        return _take_new(list(new.values()), begun, before_writing)
+        return _take_new(list(new.values()), begun, beside)
     except (DatabaseFull, NoKey):
         # that isn't the messages' fault: they aren't turned down for it
         with database.transaction() as connection:
@@ -124,15 +122,12 @@ def _say_rejected(lane: str, why: Sequence[object]) -> None:
     log.warning("items rejected", lane=lane, rejected=len(why), first=first)
 
 
-def _take_new(
-    new: Sequence[Message], begun: Mapping[UUID, ledger.Begun], before_writing: Callable[[], object] | None
-) -> str:
+def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun], beside: Beside) -> str:
     """Accept messages that weren't done before."""
     readers: dict[str, _Reader] = {}
     readings = [_read(message, begun[message.id].tries, readers) for message in new]
-    if before_writing is not None:
-        before_writing()
-    verdicts = _write(readings)
+    beside.before_writing()
+    verdicts = _write(readings, beside)
     for reading, verdict in zip(readings, verdicts, strict=True):
         if verdict.rejected:
             _say_rejected(reading.lane, verdict.rejected)
@@ -209,7 +204,7 @@ def _may_name_a_run(run: object) -> bool:
     return run is None or (isinstance(run, str) and "\x00" not in run)
 
 
-def _write(readings: Sequence[_Reading]) -> list[Verdict]:
+def _write(readings: Sequence[_Reading], beside: Beside) -> list[Verdict]:
     """Write what was read, and what became of each message, in one transaction."""
     together: dict[tuple[int, int | None], list[_Reading]] = {}
     for reading in readings:
@@ -227,6 +222,7 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
                 reading.id: _verdict(reading, list(islice(admissions, len(reading.items)))) for reading in group
             }
         ledger.record_verdicts(connection, verdicts, {reading.id: reading.lane for reading in readings})
+        beside.when_written(connection, list(verdicts))
     return [verdicts[reading.id] for reading in readings]
 
 

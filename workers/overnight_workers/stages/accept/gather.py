@@ -8,7 +8,7 @@ kombu finds it there and puts it back into the queue.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,6 +17,7 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
+from overnight_models.ledger.connection import Connection
 from overnight_models.wire.envelope import read_envelope
 from overnight_models.wire.message import bytes_of
 from overnight_workers import process
@@ -54,6 +55,18 @@ _TAKE: Final = """
 """
 
 log = logs.get(__name__)
+
+
+class Beside(NamedTuple):
+    """What whoever hands messages over does beside their acceptance."""
+
+    before_writing: Callable[[], object] = lambda: None
+    """Called when they are read and checked, before anything of them is written."""
+    when_written: Callable[[Connection, Sequence[UUID]], object] = lambda _connection, _ids: None
+    """Called at the end of the transaction in which they are written, with their ids: it is done once, as they are."""
+
+
+NOTHING: Final = Beside()
 
 
 class Message(NamedTuple):
