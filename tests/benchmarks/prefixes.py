@@ -144,7 +144,7 @@ def _came_of(service: Service, items: int, run: str) -> tuple[str, str, str]:
     with psycopg.connect(service.database_url) as connection:
         used = connection.execute(
             """SELECT sum(input_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(cache_read_tokens)
-               FROM outcome JOIN item ON item.id = item_id JOIN run ON run.id = run_id WHERE run.name = %s""",
+               FROM whole_outcome JOIN item ON item.id = item_id JOIN run ON run.id = run_id WHERE run.name = %s""",
             (run,),
         ).fetchone()
         chosen = connection.execute(

@@ -130,7 +130,8 @@ def _requests_are_known(service: Service, requests: int, doubles: int) -> None:
     assert requests == sent, "every create that the API accepted is known"
     tried = service.ledger.fetch_one(
         """
-        SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item JOIN outcome ON outcome.item_id = item.id
+        SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item
+        JOIN whole_outcome AS outcome ON outcome.item_id = item.id
         WHERE coalesce(outcome.problem, '') NOT IN ('rejected', 'too_long', 'too_late') AND outcome.via = 'batch'
         """
     )["n"]

@@ -136,7 +136,9 @@ def _items(overnight: Installed, confirmed: Sequence[Confirmed], asked: int, wro
     _note(wrong, missing == {}, f"confirmed items aren't there: {missing}")
     _note(wrong, own["items"] == own["keys"] == asked, f"{own['items']} rows, {own['keys']} keys, {asked} confirmed")
     whole = own["succeeded"] + own["unreadable"] == own["outcomes"] == own["answers"] == asked
-    failures = [] if whole else overnight.rows("SELECT problem, detail, via, count(*) FROM outcome GROUP BY 1, 2, 3")
+    failures = (
+        [] if whole else overnight.rows("SELECT problem, detail, via, count(*) FROM whole_outcome GROUP BY 1, 2, 3")
+    )
     _note(wrong, whole, f"not all answered: {own}, {failures}")
     return own
 

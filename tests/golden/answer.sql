@@ -30,7 +30,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.body_place, answer_group.packed
 FROM item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
@@ -102,7 +102,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.body_place
 FROM item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
@@ -125,7 +125,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.body_place
 FROM item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id

@@ -20,10 +20,6 @@ SET state = 'unclear', changed_at = now(), reason = 'the ledger was restored or 
 FROM doubted
 WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 
--- are_rows_short: Whether rows lack the texts that many have in common: no process runs that looks for them there. See `schema`.
-SELECT short_rows
-FROM deployment;
-
 -- begin_columns_by_width: From now on new partitions have the order of columns that wastes least. Changes nothing where they have it.
 UPDATE deployment
 SET columns_by_width = true
@@ -38,6 +34,11 @@ WHERE NOT bodies_in_groups;
 UPDATE deployment
 SET deliveries_without_rows = true
 WHERE NOT deliveries_without_rows;
+
+-- begin_short_outcomes: From now on new outcomes leave out what most have in common. Changes nothing where they do already.
+UPDATE deployment
+SET short_outcomes = true
+WHERE NOT short_outcomes;
 
 -- begin_short_rows: From now on new rows lack the texts that many have in common. Changes nothing where they do already.
 UPDATE deployment
@@ -192,7 +193,8 @@ FROM submission
 WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
-INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width) VALUES (
+INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width,
+    short_outcomes) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
@@ -200,9 +202,13 @@ INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_ro
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
-    ), true, true, true, true
+    ), true, true, true, true, true
 )
 ON CONFLICT DO NOTHING;
+
+-- short: Which rows are written short.
+SELECT short_rows AS rows, short_outcomes AS outcomes
+FROM deployment;
 
 -- undecided: How many batches keep a workspace from being looked at: unknown ones, and what of ours isn't known or recorded.
 -- until = '2026-11-29', workspace = 'text'

@@ -22,7 +22,7 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS b
     CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[])) AS own(item_id,
     message, body_group, body_place, size, detail)
 JOIN follower ON follower.item_id = own.item_id
-JOIN outcome ON outcome.item_id = follower.of_item_id;
+JOIN whole_outcome AS outcome ON outcome.item_id = follower.of_item_id;
 
 -- _end, 1 of 2: Followers end by this move. Returns how many deliveries are due now.
 -- ids = '{1}'

@@ -101,24 +101,43 @@ WHERE name = :name;
 INSERT INTO workspace(name) VALUES (:name)
 ON CONFLICT DO NOTHING;
 
--- callbacks, 1 of 2: The numbers of callbacks, in a transaction that goes on; new ones get theirs.
--- documents = '{text}'
+-- _numbers_of, 1 of 4
+-- texts = '{text}'
 INSERT INTO callback(document)
-SELECT new.document
-FROM unnest(CAST(:documents AS text[])) AS new(document)
+SELECT new.text
+FROM unnest(CAST(:texts AS text[])) AS new(text)
 WHERE NOT EXISTS (
     SELECT
     FROM callback
-    WHERE callback.document = new.document
+    WHERE callback.document = new.text
 )
-ORDER BY new.document
+ORDER BY new.text
 ON CONFLICT DO NOTHING;
 
--- callbacks, 2 of 2: The numbers of callbacks, in a transaction that goes on; new ones get theirs.
--- documents = '{text}'
+-- _numbers_of, 2 of 4
+-- texts = '{text}'
+INSERT INTO model(name)
+SELECT new.text
+FROM unnest(CAST(:texts AS text[])) AS new(text)
+WHERE NOT EXISTS (
+    SELECT
+    FROM model
+    WHERE model.name = new.text
+)
+ORDER BY new.text
+ON CONFLICT DO NOTHING;
+
+-- _numbers_of, 3 of 4
+-- texts = '{text}'
 SELECT document, id
 FROM callback
-WHERE document = ANY(:documents);
+WHERE document = ANY(:texts);
+
+-- _numbers_of, 4 of 4
+-- texts = '{text}'
+SELECT name, id
+FROM model
+WHERE name = ANY(:texts);
 
 -- models: Every model by its number.
 SELECT id, name

@@ -90,14 +90,13 @@ WITH (fillfactor = 50);
 -- _make, 10 of 14: Make one partition: its columns in the order that wastes least, unless workers may run that don't know that.
 CREATE TABLE outcome_from_0(item_id bigint NOT NULL, submission_id bigint,
     finished_at timestamp with time zone DEFAULT now() NOT NULL, cost_nano bigint, realtime_nano bigint,
-    body_group bigint, input_tokens integer DEFAULT 0 NOT NULL,
-    cache_write_5m_tokens integer DEFAULT 0 NOT NULL, cache_write_1h_tokens integer DEFAULT 0 NOT NULL,
-    cache_read_tokens integer DEFAULT 0 NOT NULL, output_tokens integer DEFAULT 0 NOT NULL,
-    thinking_tokens integer DEFAULT 0 NOT NULL, body_size integer, attempts smallint NOT NULL,
-    body_place smallint, ok boolean NOT NULL, retryable boolean NOT NULL,
-    billed boolean DEFAULT false NOT NULL, handed_over boolean DEFAULT false NOT NULL, via text NOT NULL,
-    problem text, detail text, model text, api_batch_id text, message text,
-    CONSTRAINT an_outcome_is_ok_or_has_a_problem CHECK (
+    body_group bigint, input_tokens integer DEFAULT 0 NOT NULL, cache_write_5m_tokens integer DEFAULT 0,
+    cache_write_1h_tokens integer DEFAULT 0, cache_read_tokens integer DEFAULT 0,
+    output_tokens integer DEFAULT 0 NOT NULL, thinking_tokens integer DEFAULT 0, body_size integer,
+    model_id integer, attempts smallint NOT NULL, body_place smallint, ok boolean NOT NULL,
+    retryable boolean NOT NULL, billed boolean DEFAULT false NOT NULL,
+    handed_over boolean DEFAULT false NOT NULL, via text, problem text, detail text, model text,
+    api_batch_id text, message text, CONSTRAINT an_outcome_is_ok_or_has_a_problem CHECK (
     (ok = (problem IS NULL))
 ), CONSTRAINT nothing_costs_less_than_nothing CHECK (
     (

@@ -79,6 +79,31 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(
     assert service.ledger.fetch_one("SELECT sum(cost_nano)::int AS n FROM spending")["n"] == 10
 
 
+def test_two_collectors_that_meet_a_new_model_give_it_one_number(
+    service: Service, mine: Database, theirs: Database
+) -> None:
+    """Each of its own item: the second waits for the first to commit, and has recorded all the same."""
+    ended(service)
+    source = Source(1, 1, "msgbatch_x", only_live=True)
+    answers = {
+        key: Arrival(service.ledger.item(key)["id"], Fate.SUCCEED, message=b"{}", model="claude-of-tomorrow")
+        for key in "ab"
+    }
+
+    def record(database: Database) -> Recorded:
+        with database.transaction() as connection:
+            return outcomes.record(connection, source, [answers["b"]], max_attempts=3)
+
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as first:
+        assert outcomes.record(first, source, [answers["a"]], max_attempts=3).succeeded == 1
+        second = pool.submit(record, theirs)
+        wait_until(lambda: blocked(service))
+        first.commit()
+        assert second.result(10).succeeded == 1
+    named = "SELECT DISTINCT name FROM outcome JOIN model ON model.id = model_id"
+    assert service.ledger.fetch_all(named) == [{"name": "claude-of-tomorrow"}]
+
+
 @pytest.mark.parametrize("fate", [Fate.RETRY_OWN, Fate.WAIT_OWN, Fate.FAIL_OWN])
 def test_what_one_of_two_live_submissions_reports_against_an_item_waits_for_the_other(
     service: Service, mine: Database, fate: Fate

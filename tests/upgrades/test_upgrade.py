@@ -120,9 +120,35 @@ def test_what_older_workers_can_not_read_is_not_written_before_the_second_migrat
         bring_up_to_date(of_0_1_0)
         begun += rows(
             of_0_1_0,
-            "SELECT bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width FROM deployment",
+            "SELECT bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width, short_outcomes"
+            " FROM deployment",
         )
     assert [set(row.values()) for row in begun] == [{False}, {True}]
+
+
+def test_outcomes_may_be_short_in_each_partition_also_in_those_that_were_made_alone(postgres: str) -> None:
+    """What was there, and is written in full by workers of the version before, reads as ever."""
+    written = """
+        INSERT INTO outcome (item_id, thinking_tokens, attempts, ok, retryable, via, model)
+        SELECT first + {number}, {tokens}, 1, true, false, {via}, {model}
+        FROM unnest(ARRAY[0, 5000000]) AS first
+    """
+    with database_at(postgres, "0040") as url, psycopg.connect(url, autocommit=True) as session:
+        session.execute("CREATE TABLE outcome_from_5000000 (LIKE outcome INCLUDING ALL)")
+        session.execute(
+            "ALTER TABLE outcome ATTACH PARTITION outcome_from_5000000 FOR VALUES FROM (5000000) TO (10000000)"
+        )
+        session.execute("INSERT INTO model (id, name) OVERRIDING SYSTEM VALUE VALUES (7, 'claude')")
+        full = {"tokens": 3, "via": "'direct'", "model": "'claude'"}
+        session.execute(written.format(number=1, **full).encode())
+        bring_up_to_date(url)
+        session.execute(written.format(number=2, **full).encode())
+        short = written.format(number=3, tokens="NULL", via="NULL", model="7").replace("via, model)", "via, model_id)")
+        session.execute(short.encode())
+        read = "SELECT item_id % 5000000 AS number, via, model, thinking_tokens FROM whole_outcome ORDER BY item_id"
+        in_full = [{"number": number, "via": "direct", "model": "claude", "thinking_tokens": 3} for number in (1, 2)]
+        shortened = {"number": 3, "via": "batch", "model": "claude", "thinking_tokens": 0}
+        assert rows(url, read) == [*in_full, shortened] * 2
 
 
 def test_items_of_runs_are_in_their_blocks_also_those_that_a_worker_of_the_version_before_writes(postgres: str) -> None:

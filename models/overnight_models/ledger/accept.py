@@ -282,7 +282,7 @@ def _shared_callbacks(connection: Connection, rows: Sequence[Row]) -> dict[bytes
         for callback in callbacks
         if len(callback) <= _LONGEST_SHARED and not _OF_ITEMS & orjson.loads(callback).keys()
     }
-    if not shared or not deployment.are_rows_short(connection):
+    if not shared or not deployment.short(connection).rows:
         return {}
     return {shared[document]: number for document, number in names.callbacks(connection, shared).items()}
 

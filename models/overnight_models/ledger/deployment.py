@@ -81,8 +81,8 @@ def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
     execute(
         connection,
-        "INSERT INTO deployment (home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width)"
-        f" VALUES ({HOME}, true, true, true, true) ON CONFLICT DO NOTHING",
+        "INSERT INTO deployment (home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width,"
+        f" short_outcomes) VALUES ({HOME}, true, true, true, true, true) ON CONFLICT DO NOTHING",
     )
 
 
@@ -91,14 +91,28 @@ def begin_groups(connection: Connection) -> None:
     execute(connection, "UPDATE deployment SET bodies_in_groups = true WHERE NOT bodies_in_groups")
 
 
-def are_rows_short(connection: Connection) -> bool:
-    """Whether rows lack the texts that many have in common: no process runs that looks for them there. See `schema`."""
-    return fetch_only_value(connection, bool, "SELECT short_rows FROM deployment")
+class Short(NamedTuple):
+    """Which rows lack what many have in common: no process runs that looks for it there. See `schema`."""
+
+    rows: bool
+    """Requests their callbacks, and outcomes their batches."""
+    outcomes: bool
+    """Outcomes their road, their model's name and counts of 0."""
+
+
+def short(connection: Connection) -> Short:
+    """Which rows are written short."""
+    return fetch_only(connection, Short, "SELECT short_rows AS rows, short_outcomes AS outcomes FROM deployment")
 
 
 def begin_short_rows(connection: Connection) -> None:
     """From now on new rows lack the texts that many have in common. Changes nothing where they do already."""
     execute(connection, "UPDATE deployment SET short_rows = true WHERE NOT short_rows")
+
+
+def begin_short_outcomes(connection: Connection) -> None:
+    """From now on new outcomes leave out what most have in common. Changes nothing where they do already."""
+    execute(connection, "UPDATE deployment SET short_outcomes = true WHERE NOT short_outcomes")
 
 
 def begin_hand_overs(connection: Connection) -> None:

@@ -48,7 +48,7 @@ WITHOUT_MESSAGE: Final = f"""
 
 JOINS: Final = """
     JOIN request ON request.item_id = item.id
-    LEFT JOIN outcome ON outcome.item_id = item.id
+    LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
     JOIN lane ON lane.id = item.lane_id
     LEFT JOIN run ON run.id = item.run_id
     LEFT JOIN redo ON redo.item_id = item.id

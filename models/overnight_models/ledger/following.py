@@ -154,7 +154,8 @@ def _answer(connection: Connection, item_ids: list[int]) -> int:
         FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
                     CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[]))
              AS own (item_id, message, body_group, body_place, size, detail)
-        JOIN follower ON follower.item_id = own.item_id JOIN outcome ON outcome.item_id = follower.of_item_id
+        JOIN follower ON follower.item_id = own.item_id
+        JOIN whole_outcome AS outcome ON outcome.item_id = follower.of_item_id
         """,
         ids=[answer.item_id for answer in written],
         messages=[answer.message for answer in written],

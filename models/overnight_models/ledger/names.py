@@ -108,18 +108,27 @@ def shapes(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, int
 
 def callbacks(connection: Connection, documents: Collection[str]) -> dict[str, int]:
     """The numbers of callbacks, in a transaction that goes on; new ones get theirs."""
+    return _numbers_of(connection, "callback", "document", documents)
+
+
+def served_models(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """The numbers of models, in a transaction that goes on; new ones get theirs."""
+    return _numbers_of(connection, "model", "name", names)
+
+
+def _numbers_of(connection: Connection, table: str, column: str, texts: Collection[str]) -> dict[str, int]:
     # in one order, or two who number the same wait for each other
-    named = {"documents": sorted(documents)}
-    known = "SELECT document, id FROM callback WHERE document = ANY(:documents)"
+    named = {"texts": sorted(texts)}
+    known = f"SELECT {column}, id FROM {table} WHERE {column} = ANY(:texts)"
     numbers = fetch_pairs(connection, str, int, known, **named)
-    if len(numbers) < len(documents):
+    if len(numbers) < len(texts):
         execute(
             connection,
-            """
-            INSERT INTO callback (document)
-            SELECT new.document FROM unnest(CAST(:documents AS text[])) AS new (document)
-            WHERE NOT EXISTS (SELECT FROM callback WHERE callback.document = new.document)
-            ORDER BY new.document ON CONFLICT DO NOTHING
+            f"""
+            INSERT INTO {table} ({column})
+            SELECT new.text FROM unnest(CAST(:texts AS text[])) AS new (text)
+            WHERE NOT EXISTS (SELECT FROM {table} WHERE {table}.{column} = new.text)
+            ORDER BY new.text ON CONFLICT DO NOTHING
             """,
             **named,
         )

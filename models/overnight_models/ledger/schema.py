@@ -30,6 +30,8 @@ _HAND_OVERS_SINCE: Final = "0031"
 """Workers of an earlier revision know only deliveries with rows."""
 _COLUMNS_BY_WIDTH_SINCE: Final = "0036"
 """Workers of an earlier revision copy what stays of a partition column by column, in the order of its parent."""
+_SHORT_OUTCOMES_SINCE: Final = "0042"
+"""Workers of an earlier revision look in each outcome for what most have in common."""
 
 
 class WrongEncoding(PermanentError):
@@ -67,7 +69,8 @@ def migrate(database: Database) -> None:
 
     One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
     What workers of an earlier version can't read is written from the second time on: bodies in groups, rows without the
-    texts that they have in common, deliveries without rows, and partitions whose columns stand in another order.
+    texts that they have in common, deliveries without rows, partitions whose columns stand in another order, outcomes
+    without what most of them have in common.
 
     Raises WrongEncoding and NoSchema, before anything is made.
     """
@@ -95,6 +98,8 @@ def migrate(database: Database) -> None:
             deployment.begin_hand_overs(connection)
         if current is not None and current >= _COLUMNS_BY_WIDTH_SINCE:
             deployment.begin_columns_by_width(connection)
+        if current is not None and current >= _SHORT_OUTCOMES_SINCE:
+            deployment.begin_short_outcomes(connection)
         make_partitions(connection)
 
 

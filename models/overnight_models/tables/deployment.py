@@ -35,6 +35,8 @@ class Deployment(Table, table=True):
     """What is delivered at once gets no row of `delivery`, which versions before 0031 would miss. Set as the other."""
     columns_by_width: bool = Field(sa_column_kwargs={"server_default": "false"})
     """New partitions have an order of columns in which versions before 0036 miscopy them. Set as the other."""
+    short_outcomes: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """New outcomes leave out what versions before 0042 look for in their rows. Set as the other."""
 
 
 class Workspace(Table, table=True):

@@ -51,7 +51,7 @@ class Chain(Table, table=True):
 
 
 class Model(Table, table=True):
-    """A model by the name that requests call it."""
+    """A model by the name that requests call it, or that answers say served them."""
 
     __tablename__ = "model"
     id: int | None = Field(default=None, primary_key=True)

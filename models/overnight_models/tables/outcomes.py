@@ -12,7 +12,10 @@ from overnight_models.tables.columns import Table, big, by_item, known_state, lo
 
 
 class Outcome(Table, table=True):
-    """What came back for an item, with its bill, priced from its own usage; written once."""
+    """What came back for an item, with its bill, priced from its own usage; written once.
+
+    Rows leave out what most have in common; the view `whole_outcome` has it.
+    """
 
     __tablename__ = "outcome"
     __table_args__ = (
@@ -34,21 +37,23 @@ class Outcome(Table, table=True):
     realtime_nano: int | None = big(default=None)
     input_tokens: int = zero()
     """Not cached ones."""
-    cache_write_5m_tokens: int = zero()
-    cache_write_1h_tokens: int = zero()
-    cache_read_tokens: int = zero()
+    cache_write_5m_tokens: int | None = zero()
+    """Null, here and in the next ones: 0."""
+    cache_write_1h_tokens: int | None = zero()
+    cache_read_tokens: int | None = zero()
     output_tokens: int = zero()
-    thinking_tokens: int = zero()
+    thinking_tokens: int | None = zero()
     """Part of the output tokens."""
     attempts: int = Field(sa_type=SmallInteger)
     ok: bool
     retryable: bool
     billed: bool = Field(sa_column_kwargs={"server_default": "false"})
-    via: str = long_text()
+    via: str | None = long_text()
+    """`batch` or `direct`. Null: `batch`."""
     problem: str | None = long_text(default=None)
     detail: str | None = long_text(default=None)
     model: str | None = long_text(default=None)
-    """That served it."""
+    """That served it. Null: its number says it, or no model did."""
     api_batch_id: str | None = long_text(default=None)
     """Null where its submission says so."""
     message: str | None = long_text(default=None)
@@ -60,6 +65,8 @@ class Outcome(Table, table=True):
     """Its bytes, where it lies in a group."""
     handed_over: bool = Field(sa_column_kwargs={"server_default": "false"})
     """Whoever recorded it handed it over at once: unless its delivery has a row, or is in a hand-over, that is done."""
+    model_id: int | None = None
+    """The number of the model that served it."""
 
 
 class AnswerGroup(Table, table=True):

@@ -47,7 +47,7 @@ FROM (
     ORDER BY item.block DESC, item.id DESC
     LIMIT :latest
 ) item
-JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+JOIN whole_outcome AS bill ON bill.item_id = item.id AND bill.billed
 GROUP BY item.run_id, bill.model
 ORDER BY item.run_id, bill.model;
 

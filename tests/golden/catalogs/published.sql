@@ -37,7 +37,7 @@ FROM (
             ) part
         ) item
         JOIN request ON request.item_id = item.id
-        JOIN outcome ON outcome.item_id = item.id
+        JOIN whole_outcome AS outcome ON outcome.item_id = item.id
         LEFT JOIN redo ON redo.item_id = item.id
         WHERE item.id > :value_4 AND item.state <> 'redone' AND outcome.problem IS NOT NULL
         ORDER BY item.block, item.id

@@ -174,7 +174,7 @@ FROM (
     ) own
     CROSS JOIN LATERAL (
         SELECT *
-        FROM outcome
+        FROM whole_outcome
         WHERE item_id = ANY(ARRAY(
             SELECT id
             FROM item
@@ -186,7 +186,7 @@ FROM (
         ))
         LIMIT 250
     ) part
-) outcome
+) whole_outcome
 WHERE output_tokens > 0;
 
 -- unsent: Runs whose reports their callbacks haven't got.

@@ -36,7 +36,7 @@ RETURNING id;
 -- _write_outcomes: The outcomes of what has become final.
 COPY outcome(item_id, submission_id, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
-    billed, via, problem, detail, model, api_batch_id, message, body_group, body_place, body_size,
+    billed, via, problem, detail, model, model_id, api_batch_id, message, body_group, body_place, body_size,
     handed_over)
 FROM STDIN;
 

@@ -27,7 +27,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
 FROM claimed
 JOIN item ON item.id = claimed.item_id
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id

@@ -37,7 +37,7 @@ FROM (
     ) latest
     -- not the view: of that the planner would read all, and then look which are wanted
     JOIN item ON item.batch_id = latest.id
-    JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+    JOIN whole_outcome AS bill ON bill.item_id = item.id AND bill.billed
     WHERE latest.newer < :max_items
     GROUP BY item.batch_id, item.run_id, item.prefix_id, item.schema_id,
         char_length(ltrim(item.max_tokens::bit(32)::text, '0')), bill.model
@@ -72,7 +72,7 @@ SELECT item.model_id, count(*) AS answers, sum(item.size)::bigint AS bytes,
     sum(told.output_tokens)::bigint AS output_tokens, sum(item.max_tokens)::bigint AS max_tokens
 FROM (
     SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
-    FROM outcome
+    FROM whole_outcome
     WHERE billed
     ORDER BY item_id DESC
     LIMIT :latest
@@ -90,7 +90,7 @@ FROM (
         told.input_tokens + told.cache_write_5m_tokens + told.cache_write_1h_tokens + told.cache_read_tokens AS tokens
     FROM (
         SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
-        FROM outcome
+        FROM whole_outcome
         WHERE billed
         ORDER BY item_id DESC
         LIMIT :latest

@@ -82,7 +82,7 @@ LEFT JOIN batch ON batch.id = item.batch_id
 LEFT JOIN direct_call ON direct_call.item_id = item.id
 LEFT JOIN direct_claim ON direct_claim.id = direct_call.claim_id
 LEFT JOIN delivery ON delivery.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 LEFT JOIN hand_over handed ON item.id BETWEEN handed.id AND handed.last_item
     AND item.id = ANY(handed.item_ids)
 LEFT JOIN follower ON follower.item_id = item.id

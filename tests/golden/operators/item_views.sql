@@ -60,7 +60,7 @@ FROM (
     ) part
 ) item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
@@ -114,7 +114,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
 ) END AS held
 FROM item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
@@ -160,7 +160,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
 ) END AS held
 FROM item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
@@ -248,7 +248,7 @@ FROM (
     ) part
 ) item
 JOIN request ON request.item_id = item.id
-LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id

@@ -100,7 +100,7 @@ SELECT item.id, request.key, request.trace_id, lane.name AS lane, request.tenant
     item.state, outcome.problem, left(CASE WHEN outcome.detail LIKE 'encrypted:%' THEN '(encrypted)'
     ELSE outcome.detail END, 400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano,
     outcome.finished_at
-FROM outcome
+FROM whole_outcome AS outcome
 JOIN (
     SELECT own.block, part.*
     FROM (

@@ -32,7 +32,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
             LIMIT 250
         ) part
     ) item
-    JOIN outcome ON outcome.item_id = item.id
+    JOIN whole_outcome AS outcome ON outcome.item_id = item.id
     WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
         SELECT
         FROM follower
@@ -84,7 +84,7 @@ FROM (
         LIMIT 250
     ) part
 ) item
-JOIN outcome ON outcome.item_id = item.id
+JOIN whole_outcome AS outcome ON outcome.item_id = item.id
 WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM follower

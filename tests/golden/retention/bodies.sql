@@ -12,10 +12,10 @@ ORDER BY attnum;
 INSERT INTO outcome_copy_0(item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens,
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     attempts, ok, retryable, billed, via, problem, detail, model, api_batch_id, message, body_group,
-    body_place, body_size, handed_over)
+    body_place, body_size, handed_over, model_id)
 SELECT item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
-    billed, via, problem, detail, model, api_batch_id, NULL, NULL, NULL, NULL, handed_over
+    billed, via, problem, detail, model, api_batch_id, NULL, NULL, NULL, NULL, handed_over, model_id
 FROM outcome
 WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 

@@ -18,7 +18,7 @@ def test_a_shared_prefix_is_cached_read_and_measured(service: Service) -> None:
     service.finish()
     assert set(service.ledger.states("item")) == {"succeeded"}
     total = service.ledger.fetch_one(
-        "SELECT sum(cost_nano)::bigint AS nano, sum(cache_read_tokens) AS read FROM outcome"
+        "SELECT sum(cost_nano)::bigint AS nano, sum(cache_read_tokens) AS read FROM whole_outcome"
     )
     assert total["nano"] == service.api.meter()["nano"]
     assert total["read"] > 0

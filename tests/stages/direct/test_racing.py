@@ -46,7 +46,7 @@ def test_a_call_that_brings_nothing_leaves_the_item_to_its_batch(service: Servic
     poll()
     collect()
     assert service.ledger.states("item") == ["succeeded"]
-    assert service.ledger.fetch_one("SELECT via FROM outcome")["via"] == "batch"
+    assert service.ledger.fetch_one("SELECT via FROM whole_outcome")["via"] == "batch"
 
 
 def test_a_batch_that_brings_nothing_leaves_the_item_to_its_call(service: Service) -> None:

@@ -230,7 +230,7 @@ def test_cut_or_sent_in_real_time_nothing_is_readable_either(service: Service, k
     use(service, key_file, road="direct")
     service.accept(secret("now"))
     service.finish()
-    assert [row["via"] for row in service.ledger.fetch_all("SELECT via FROM outcome ORDER BY item_id")] == [
+    assert [row["via"] for row in service.ledger.fetch_all("SELECT via FROM whole_outcome ORDER BY item_id")] == [
         "batch",
         "direct",
     ]

@@ -78,7 +78,7 @@ def test_how_much_was_read_is_measured_once_however_often_results_are_read(servi
     row = chosen(service)
     usage = service.ledger.fetch_one(
         """SELECT count(*) AS answers, sum(cache_read_tokens) AS read_tokens,
-                  sum(cache_write_5m_tokens + cache_write_1h_tokens) AS written_tokens FROM outcome"""
+                  sum(cache_write_5m_tokens + cache_write_1h_tokens) AS written_tokens FROM whole_outcome"""
     )
     assert {name: row[name] for name in usage} == {name: int(value) for name, value in usage.items()}
     assert row["read_tokens"] > 0

@@ -162,4 +162,4 @@ def test_what_it_may_cost_is_by_the_road_that_it_takes_again(service: Service, r
     least = (worst + own["max_tokens"] * model.rates.output) / 2
     assert least * times <= most_nano <= Decimal("1.2") * Decimal(float(least)) * times
     service.finish()
-    assert service.ledger.fetch_one("SELECT via FROM outcome ORDER BY item_id DESC LIMIT 1")["via"] == road
+    assert service.ledger.fetch_one("SELECT via FROM whole_outcome ORDER BY item_id DESC LIMIT 1")["via"] == road

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.outcomes import record
+from overnight_models.ledger.money.history import answers_of
 from overnight_producers import Overnight
 from overnight_workers import process
 from overnight_workers.cli import app
@@ -65,6 +66,74 @@ def test_while_workers_may_run_that_look_for_them_in_rows_texts_stand_in_each_ro
     service.accept(item("b", callback=callback()))
     service.finish()
     assert len(delivered(service)) == 2
+
+
+SHORT = {"via": None, "model": None, "cache_read_tokens": None, "cache_write_5m_tokens": None}
+AS_ROWS_HAVE_IT = f"SELECT {', '.join(SHORT)}, model_id FROM outcome ORDER BY item_id"
+
+
+def as_everybody_reads_it(product: Overnight, key: str) -> tuple[str | None, str | None]:
+    """The road of an item and the model that served it; its bill has the tokens that its answer says."""
+    outcome = product.outcome(key=key)
+    assert outcome is not None
+    assert outcome.usage is not None
+    printed = orjson.loads(CliRunner().invoke(app, ["outcomes", "--key", key]).stdout)
+    assert (printed["via"], printed["model"]) == (outcome.via, outcome.model)
+    with process.database().transaction() as connection:
+        billed = answers_of(connection, "default", [key])[key]
+    assert (billed.tokens_in, billed.tokens_out) == (outcome.usage["input_tokens"], outcome.usage["output_tokens"])
+    return outcome.via, outcome.model
+
+
+def test_an_outcome_leaves_out_what_most_have_in_common_and_everybody_reads_it(
+    service: Service, product: Overnight
+) -> None:
+    service.accept(item("a"), item("b"))
+    service.finish()
+    (number,) = (row["id"] for row in service.ledger.fetch_all("SELECT id FROM model"))
+    assert service.ledger.fetch_all(AS_ROWS_HAVE_IT) == [SHORT | {"model_id": number}] * 2
+    assert as_everybody_reads_it(product, "a") == ("batch", "claude-haiku-5-5")
+
+
+def test_while_workers_may_run_that_look_for_it_in_outcomes_nothing_is_left_out(
+    service: Service, product: Overnight
+) -> None:
+    service.ledger.execute("UPDATE deployment SET short_outcomes = false")
+    service.accept(item("a"))
+    service.finish()
+    service.ledger.execute("UPDATE deployment SET short_outcomes = true")
+    assert service.ledger.fetch_all(AS_ROWS_HAVE_IT) == [
+        {
+            "via": "batch",
+            "model": "claude-haiku-5-5",
+            "cache_read_tokens": 0,
+            "cache_write_5m_tokens": 0,
+            "model_id": None,
+        }
+    ]
+    assert as_everybody_reads_it(product, "a") == ("batch", "claude-haiku-5-5")
+
+
+@pytest.mark.parametrize("name", ["claude-" + "x" * 3_000, "claude\x00haiku"])
+def test_a_model_whose_name_is_no_name_stands_in_the_row_of_its_outcome(service: Service, name: str) -> None:
+    service.accept(item("a"), item("b"))
+    first, second = (row["id"] for row in service.ledger.fetch_all("SELECT id FROM item ORDER BY id"))
+    source = Source(submission_id=7, batch_id=99, api_batch_id=None, only_live=False)
+    arrivals = [
+        Arrival(first, Fate.SUCCEED, message=b"{}", model=name, billed=True, thinking_tokens=3),
+        Arrival(second, Fate.SUCCEED, message=b"{}", model="claude-of-tomorrow", billed=True, cache_read_tokens=5),
+    ]
+    with process.database().transaction() as connection:
+        record(connection, source, arrivals, max_attempts=3)
+    read = "SELECT model, cache_read_tokens, thinking_tokens FROM whole_outcome ORDER BY item_id"
+    assert service.ledger.fetch_all(read) == [
+        {"model": name.replace("\x00", "\ufffd"), "cache_read_tokens": 0, "thinking_tokens": 3},
+        {"model": "claude-of-tomorrow", "cache_read_tokens": 5, "thinking_tokens": 0},
+    ]
+    assert [row["named"] for row in service.ledger.fetch_all(NAMED)] == [True, False]
+
+
+NAMED = "SELECT model IS NOT NULL AS named FROM outcome ORDER BY item_id"
 
 
 def test_an_item_that_follows_and_one_that_is_tried_again_have_callback_and_batch(service: Service) -> None:

@@ -64,7 +64,7 @@ def test_what_would_be_late_leaves_the_unsent_batch_and_is_paid_once(service: Se
     collect()
     assert states(service) == ["succeeded", "succeeded"]
     bill = {row["key"]: row["via"] for row in service.ledger.fetch_all(
-        "SELECT key, via FROM outcome JOIN request USING (item_id)"
+        "SELECT key, via FROM whole_outcome JOIN request USING (item_id)"
     )}  # fmt: skip
     assert bill == {"soon": "direct", "late": "batch"}
     assert service.api.meter()["billed"] == 2

@@ -31,7 +31,7 @@ def of_recipe(connection: Connection, catalog: str, recipe: int, *, latest: int 
         FROM (
             SELECT id, run_id, state FROM {items_of(_OF_RECIPE, backwards=True)} ORDER BY {BACKWARDS} LIMIT :latest
         ) item
-        JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+        JOIN whole_outcome AS bill ON bill.item_id = item.id AND bill.billed
         GROUP BY item.run_id, bill.model ORDER BY item.run_id, bill.model
         """,
         catalog=catalog,

@@ -73,7 +73,7 @@ def page(
                        AS cost_nano,
                        coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
                 FROM {items_of("= (SELECT id FROM run WHERE name = %s)", first="%s")}
-                JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
+                JOIN request ON request.item_id = item.id JOIN whole_outcome AS outcome ON outcome.item_id = item.id
                 LEFT JOIN redo ON redo.item_id = item.id
                 WHERE item.id > %s AND item.state <> 'redone'
                   {"AND outcome.problem IS NOT NULL" if only_problems else ""}

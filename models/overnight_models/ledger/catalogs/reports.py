@@ -190,7 +190,7 @@ def tokens(connection: Connection, run: str) -> Tokens:
                ) AS input_median,
                percentile_cont(0.5) WITHIN GROUP (ORDER BY output_tokens) AS output_median,
                percentile_cont(0.95) WITHIN GROUP (ORDER BY output_tokens) AS output_95
-        FROM {of_whole_run("outcome")} WHERE output_tokens > 0
+        FROM {of_whole_run("whole_outcome")} WHERE output_tokens > 0
         """,
         run=run,
     )

@@ -13,14 +13,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from overnight_models.ledger import deployment, direct_calls, following
+from overnight_models.ledger import deployment, direct_calls, following, names
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
 from overnight_models.ledger.collect import asking_again, caching, deliveries, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.deliveries import Finalized
-from overnight_models.ledger.collect.spending import COUNTED, counted
+from overnight_models.ledger.collect.spending import COUNTED, counted, counted_short
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.copying import copy_foreign, copy_json, copy_lines, copy_number, copy_text
 from overnight_models.ledger.direct_calls import Ended
@@ -59,6 +59,8 @@ _FIRST_PAUSE_S: Final = 1.0
 """Before an item's next direct call; with each try twice as long."""
 
 
+_LONGEST_NUMBERED: Final = 100
+"""Characters of a model's name that has a number: others say whatever they like."""
 _NO_PLACE: Final = b"\t\\N\t\\N\t\\N"
 
 
@@ -277,13 +279,16 @@ def _write_outcomes(
     """The outcomes of what has become final."""
     if not settled:
         return
-    outcomes, submission, via = [], copy_number(source.submission_id), source.via.encode()
+    outcomes, submission = [], copy_number(source.submission_id)
+    short = deployment.short(connection)
+    count = counted_short if short.outcomes else counted
+    via = copy_text(None if short.outcomes and source.via == "batch" else source.via)
     keys = writing_keys(connection, settled)
     places = _write_answers(connection, arrivals, settled, keys)
-    models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
+    models = _models(connection, arrivals, short=short.outcomes)
     api_batch_id = copy_text(source.api_batch_id)
     # a submission is kept as long as its batch has items, and says it
-    of_own_batch = b"\\N" if deployment.are_rows_short(connection) else api_batch_id
+    of_own_batch = b"\\N" if short.rows else api_batch_id
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
@@ -294,7 +299,7 @@ def _write_outcomes(
             % (
                 item.id,
                 submission,
-                counted(arrival),
+                count(arrival),
                 item.attempts,
                 b"t" if arrival.problem is None else b"f",
                 b"t" if arrival.retryable else b"f",
@@ -312,9 +317,20 @@ def _write_outcomes(
     copy_lines(
         connection,
         f"outcome (item_id, submission_id, {COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
-        " api_batch_id, message, body_group, body_place, body_size, handed_over)",
+        " model_id, api_batch_id, message, body_group, body_place, body_size, handed_over)",
         b"".join(outcomes),
     )
+
+
+def _models(connection: Connection, arrivals: Sequence[Arrival], *, short: bool) -> dict[str | None, bytes]:
+    """The models that have served, as two columns of a COPY line: a name, or a number."""
+    served = {arrival.model for arrival in arrivals}
+    named = {name for name in served if name is not None and len(name) <= _LONGEST_NUMBERED and "\x00" not in name}
+    numbers = names.served_models(connection, named) if short and named else {}
+    return {
+        name: b"%b\t\\N" % copy_foreign(name) if name is None or name not in numbers else b"\\N\t%d" % numbers[name]
+        for name in served
+    }
 
 
 def _why(arrival: Arrival, item: Finalized, keys: Mapping[int, bytes]) -> bytes:

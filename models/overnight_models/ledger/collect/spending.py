@@ -19,6 +19,7 @@ _TOKENS: Final = (
 COUNTED: Final = f"{_MONEY}, {_TOKENS}"
 """The columns that outcomes, doubles and the spending have in common."""
 _SPENT: Final = f"{_TOKENS}, thinking_nano"
+_NOTHING_CACHED: Final = b"\\N\t\\N\t\\N"
 
 
 def _counters(names: str) -> tuple[attrgetter[int], ...]:
@@ -53,13 +54,29 @@ class _Owners(NamedTuple):
     run_id: int | None
 
 
+def _priced(arrival: Arrival) -> bytes:
+    # both have a price, or neither
+    if arrival.cost_nano is None or arrival.realtime_nano is None:
+        return b"\\N\t\\N"
+    return b"%d\t%d" % (arrival.cost_nano, arrival.realtime_nano)
+
+
+def counted_short(arrival: Arrival) -> bytes:
+    """The same as an outcome has them: null for 0 where most have 0."""
+    cached = (arrival.cache_write_5m_tokens, arrival.cache_write_1h_tokens, arrival.cache_read_tokens)
+    return b"%b\t%d\t%b\t%d\t%b" % (
+        _priced(arrival),
+        arrival.input_tokens,
+        b"\t".join([copy_number(tokens or None) for tokens in cached]) if any(cached) else _NOTHING_CACHED,
+        arrival.output_tokens,
+        copy_number(arrival.thinking_tokens or None),
+    )
+
+
 def counted(arrival: Arrival) -> bytes:
     """An arrival's values of these columns, as a part of a COPY line."""
     return b"%b\t%d\t%d\t%d\t%d\t%d\t%d" % (
-        # both have a price, or neither
-        b"\\N\t\\N"
-        if arrival.cost_nano is None or arrival.realtime_nano is None
-        else b"%d\t%d" % (arrival.cost_nano, arrival.realtime_nano),
+        _priced(arrival),
         arrival.input_tokens,
         arrival.cache_write_5m_tokens,
         arrival.cache_write_1h_tokens,

@@ -100,7 +100,7 @@ def answers(connection: Connection, lane: str, *, max_items: int = 50_000) -> li
                 WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
             ) latest
             -- not the view: of that the planner would read all, and then look which are wanted
-            JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+            JOIN item ON item.batch_id = latest.id JOIN whole_outcome AS bill ON bill.item_id = item.id AND bill.billed
             WHERE latest.newer < :max_items
             GROUP BY item.batch_id, item.run_id, item.prefix_id, item.schema_id, {_SCALE}, bill.model
         ) each
@@ -235,7 +235,7 @@ def lengths(connection: Connection, *, latest: int = 5_000) -> list[LengthsOf]:
                sum(told.output_tokens)::bigint AS output_tokens, sum(item.max_tokens)::bigint AS max_tokens
         FROM (
             SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
-            FROM outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
+            FROM whole_outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
         ) told
         JOIN item ON item.id = told.item_id GROUP BY item.model_id
         """,
@@ -269,7 +269,7 @@ def prompt_rates(connection: Connection, *, latest: int = 5_000) -> list[PromptR
                    + told.cache_read_tokens AS tokens
             FROM (
                 SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
-                FROM outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
+                FROM whole_outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
             ) told
             JOIN item ON item.id = told.item_id
         ) prompt

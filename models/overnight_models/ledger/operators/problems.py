@@ -191,7 +191,7 @@ def finished(connection: Connection, which: Which, limit: int) -> list[Finished]
         SELECT item.id, request.key, request.trace_id, lane.name AS lane, request.tenant, run.name AS run, item.state,
                outcome.problem, left({listed("outcome.detail")}, {SHOWN}) AS detail, outcome.model, outcome.via,
                outcome.attempts, outcome.cost_nano, outcome.finished_at
-        FROM outcome JOIN {which.items} ON item.id = outcome.item_id
+        FROM whole_outcome AS outcome JOIN {which.items} ON item.id = outcome.item_id
         JOIN request ON request.item_id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id LEFT JOIN run ON run.id = item.run_id
         WHERE true {which.conditions} ORDER BY outcome.finished_at, outcome.item_id LIMIT :limit

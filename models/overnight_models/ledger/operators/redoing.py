@@ -20,7 +20,7 @@ def _chosen(wanted: ItemFilter, first: str = "", last: str = "") -> str:
     beside = replace(wanted, run=None)
     is_so = f"AND item.id IN (SELECT item.id FROM {beside.source} WHERE {beside.where})" if beside.narrowed else ""
     return f"""
-        {wanted.items(first, last)} JOIN outcome ON outcome.item_id = item.id
+        {wanted.items(first, last)} JOIN whole_outcome AS outcome ON outcome.item_id = item.id
         WHERE item.{ITEM.redo.where} AND outcome.problem IS NOT NULL
           AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
           AND NOT EXISTS (SELECT FROM request WHERE request.item_id = item.id AND params = '{redo.NO_BODY}')

@@ -64,7 +64,7 @@ def note_doubles(connection: Connection, costs: Mapping[int, int], *, via: str) 
         INSERT INTO deadline_count (lane_id, doubles, doubles_nano)
         SELECT item.lane_id, count(*), sum(told.nano)
         FROM unnest(CAST(:ids AS bigint[]), CAST(:nanos AS bigint[])) AS told (id, nano)
-        JOIN item ON item.id = told.id JOIN outcome ON outcome.item_id = told.id
+        JOIN item ON item.id = told.id JOIN whole_outcome AS outcome ON outcome.item_id = told.id
         WHERE outcome.via <> :via GROUP BY item.lane_id
         RETURNING doubles
         """,
