@@ -6,12 +6,13 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
 
 from overnight_models import tables
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS, PARTITIONED, make_partitions
 from overnight_models.ledger.rows import fetch_all, fetch_one
-from overnight_models.ledger.schema import compared, migrate, revisions
+from overnight_models.ledger.schema import VERSION_TABLE, compared, migrate, revisions
 from overnight_models.states import LIVES, Life
 
 
@@ -21,6 +22,32 @@ def test_the_tables_are_the_sum_of_the_migrations(database: Database) -> None:
             connection, opts={"include_object": compared, "compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, tables.Table.metadata) == []
+
+
+def test_indexes_and_checks_are_those_of_the_migrations_whole(database: Database) -> None:
+    """Alembic compares neither an index's condition nor a check, so both are compared as PostgreSQL writes them."""
+    with database.engine.connect() as connection:
+        migrated = _rules(connection)
+        connection.execute(text("CREATE SCHEMA made"))
+        connection.execute(text("SET LOCAL search_path = made"))
+        tables.Table.metadata.create_all(connection, checkfirst=False)
+        declared = _rules(connection)
+    assert declared == {name: rule for name, rule in migrated.items() if not name.startswith(f"{VERSION_TABLE}.")}
+
+
+def _rules(connection: Connection) -> dict[str, str]:
+    """Each index and check of the schema in use, by its table and name; those of partitions are inherited."""
+    query = """
+SELECT c.relname || '.' || i.relname AS name, pg_get_indexdef(x.indexrelid) AS rule
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
+WHERE c.relnamespace = CAST(current_schema() AS regnamespace) AND NOT c.relispartition
+UNION ALL
+SELECT c.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE k.contype IN ('c', 'f') AND c.relnamespace = CAST(current_schema() AS regnamespace) AND NOT c.relispartition
+"""
+    schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+    return {row["name"]: row["rule"].replace(f"{schema}.", "") for row in fetch_all(connection, query)}
 
 
 def test_the_database_knows_which_revision_it_has(database: Database) -> None:
