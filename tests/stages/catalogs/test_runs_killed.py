@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from signal import SIGKILL
+from typing import Any
 
 import orjson
 import pytest
@@ -84,26 +85,33 @@ def _until_it_waits(run: Run, spared: set[str]) -> set[str]:
         died_at.add(point)
 
 
-def _killed_all_the_way(catalog: Enriched, *, faults: Sequence[str] = ()) -> set[str]:
+def _killed_all_the_way(catalog: Enriched, *, fault: Mapping[str, Any] | None = None) -> set[str]:
     """A run, killed wherever it can be, until it is complete. Returns where.
 
-    faults: what becomes of a row each, when the pilot is over.
+    fault: what becomes of some rows, when the pilot is over.
     """
+    return set().union(*_killed_in_rounds(catalog, fault))
+
+
+def _killed_in_rounds(catalog: Enriched, fault: Mapping[str, Any] | None) -> list[set[str]]:
+    """The same; where in each round, between two answers of the API."""
     run = catalog.begin()
-    died_at: set[str] = set()
+    rounds: list[set[str]] = []
+    alike: set[str] = set()
     while not advancing.read(run.id).is_over:
+        died_at = _until_it_waits(run, alike)
+        rounds.append(died_at - alike)
         # who takes a run does it in the same way whatever its next step is
-        died_at |= _until_it_waits(run, {point for point in died_at if re.match(r"advancing\.(take|read):", point)})
-        if advancing.read(run.id).state == "sending":
-            for fault in faults:
-                catalog.service.api.fault("item", fault, count=1)
-            faults = ()
+        alike |= {point for point in died_at if re.match(r"advancing\.(take|read):", point)}
+        if fault is not None and advancing.read(run.id).state == "sending":
+            catalog.service.api.fault("item", **fault)
+            fault = None
         catalog.service.clock.pauses_are_over()
         catalog.service.round()
     done = advancing.read(run.id)
     assert (done.state, done.reason) == ("complete", None)
     assert list(catalog.directory.glob(".*")) == [], "what the killed left beside the report is gone"
-    return died_at
+    return rounds
 
 
 def _books_are_right(catalog: Enriched, sent: int) -> None:
@@ -133,11 +141,27 @@ def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog
 def test_killed_at_every_point_of_the_retries_each_is_asked_and_paid_once_more(catalog: Enriched) -> None:
     catalog.declare(more="[pilot]\nrows = 2")
     catalog.write(shop(8))
-    died_at = _killed_all_the_way(catalog, faults=("invalid_output",))
+    died_at = _killed_all_the_way(catalog, fault={"do": "invalid_output", "count": 1})
     assert [point for point in died_at if "again.ask_again" in point]
     _books_are_right(catalog, sent=9)
     assert [row["overnight_problem"] for row in catalog.published()] == [""] * 8
     assert orjson.loads(find("shop-1").counts)["asked_again"] == 1
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_point_between_two_retries_of_a_cut_off_answer_each_is_paid_once(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 2")
+    catalog.write(shop(8))
+    # the six rows behind the pilot, and one of their retries
+    rounds = _killed_in_rounds(catalog, {"do": "cut_off", "count": 7})
+    retries = [died_at for died_at in rounds if any("again.ask_again" in point for point in died_at)]
+    assert len(retries) >= 2, "it was killed while it asked again, both times"
+    _books_are_right(catalog, sent=15)
+    assert [row["overnight_problem"] for row in catalog.published()] == [""] * 8
+    counts = orjson.loads(find("shop-1").counts)
+    assert (counts["asked_again"], counts["ok"]) == (6, 8)
+    rooms = catalog.service.ledger.fetch_all("SELECT max_tokens FROM item ORDER BY id DESC LIMIT 2")
+    assert [row["max_tokens"] for row in rooms] == [800, 400], "each time twice the room"
 
 
 @pytest.mark.timeout(900)
