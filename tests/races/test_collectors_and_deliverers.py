@@ -99,7 +99,7 @@ def test_two_collectors_that_meet_a_new_model_give_it_one_number(
         second = pool.submit(record, theirs)
         wait_until(lambda: blocked(service))
         first.commit()
-        assert second.result(10).succeeded == 1
+        assert second.result(60).succeeded == 1
     named = "SELECT DISTINCT name FROM outcome JOIN model ON model.id = model_id"
     assert service.ledger.fetch_all(named) == [{"name": "claude-of-tomorrow"}]
 
