@@ -59,7 +59,7 @@ def test_unfinished_batches_show_age_against_what_is_expected(flowers: Flowers) 
     page = flowers.seeded.page("/batches")
     young = row(page, "b15")
     assert re.match(r"15 default open 100,000 184\.0 MB 3\d min ", young), young
-    assert young.endswith(" half end within 30 min, 9 of 10 within 50 min 48 s - - default msgbatch_young")
+    assert young.endswith(" half end within 30 min, 9 of 10 within 50 min 48 s - - msgbatch_young")
     assert re.search(r"expires in (1 h|5\d min)", row(page, "b16"))
     assert "looked up at Anthropic before anything is sent again no answer to the create" in row(page, "b18")
     assert "sent when that is over: its workspace is held" in row(page, "b17")
