@@ -111,12 +111,13 @@ def test_the_product_of_the_first_page(overnight: Installed, tmp_path: Path) -> 
     assert product.read_text() == f"export OVERNIGHT_REDIS_URL={shlex.quote(env['OVERNIGHT_REDIS_URL'])}\n"
     assert product.stat().st_mode & 0o777 == 0o600
     call = "import shop; shop.describe('A1', 'A red kettle.')"
-    subprocess.run([sys.executable, "-c", call], check=True, cwd=tmp_path, env=env, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", call], check=True, cwd=tmp_path, env=env, timeout=60)
     log = tmp_path / "worker.log"
     worker = [sys.executable, "-m", "celery", "-A", "shop", "worker", "-Q", "shop.copy", "-P", "solo"]
     with log.open("wb") as out, subprocess.Popen(worker, cwd=tmp_path, env=env, stdout=out, stderr=out) as process:
         try:
             wait_until(lambda: re.search(r"A1: Made-up .* \(\$0\.0000", log.read_text()), what=log.read_text)
+            assert "deprecated" not in log.read_text()
         finally:
             process.terminate()
 
