@@ -293,7 +293,6 @@ def _write_outcomes(
         item = settled.get(arrival.item_id)
         if item is None:
             continue
-        place = places.get(item.id)
         outcomes.append(
             b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -308,9 +307,7 @@ def _write_outcomes(
                 _why(arrival, item, keys),
                 models[arrival.model],
                 of_own_batch if item.batch_id == source.batch_id else api_batch_id,
-                copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
-                if place is None
-                else b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b"")),
+                _message(keys, item, arrival, places.get(item.id)),
                 b"t" if item.id in handed else b"f",
             )
         )
@@ -320,6 +317,13 @@ def _write_outcomes(
         " model_id, api_batch_id, message, body_group, body_place, body_size, handed_over)",
         b"".join(outcomes),
     )
+
+
+def _message(keys: Mapping[int, bytes], item: Finalized, arrival: Arrival, place: Place | None) -> bytes:
+    """Its message, or where that lies in a group, as four columns of a COPY line."""
+    if place is not None:
+        return b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b""))
+    return copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
 
 
 def _models(connection: Connection, arrivals: Sequence[Arrival], *, short: bool) -> dict[str | None, bytes]:
