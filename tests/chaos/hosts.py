@@ -30,7 +30,11 @@ _never = Event()
 
 def in_a_network_of_its_own(argv: Sequence[str]) -> None:
     """Start this program again where packets may be dropped, if this machine lets us; else go on without."""
-    if _OWN_NETWORK in os.environ or not has_networks():
+    if _OWN_NETWORK in os.environ:
+        # a new network's loopback is down, and the first servers listen there before anybody asks for hosts
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return
+    if not has_networks():
         return
     os.environ[_OWN_NETWORK] = "1"
     os.execvp("unshare", ["unshare", "--net", sys.executable, "-m", "tests.chaos", *argv])
@@ -39,8 +43,6 @@ def in_a_network_of_its_own(argv: Sequence[str]) -> None:
 def are_apart() -> bool:
     """Whether the hosts of an installation can be cut from servers here. In a network that is ours it is made so."""
     if _OWN_NETWORK not in os.environ:
-        return False
-    if subprocess.run(["ip", "link", "set", "lo", "up"], check=False).returncode:
         return False
     nat = ["-t", "nat", "{}", "OUTPUT", "-p", "tcp", "-d", FAR, "-j", "DNAT", "--to-destination", _NEAR]
     if _iptables(nat, "-C"):
