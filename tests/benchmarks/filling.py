@@ -184,5 +184,8 @@ INSERT INTO tally (noun, lane_id, state, n, bytes)
 SELECT 'delivery', lane_id, state, count(*), 0 FROM delivery GROUP BY lane_id, state;
 INSERT INTO tally (noun, lane_id, state, n, bytes)
 SELECT 'delivery', lane_id, 'delivered', count(*), 0 FROM item JOIN outcome ON outcome.item_id = item.id
-WHERE outcome.handed_over GROUP BY lane_id
+WHERE outcome.handed_over GROUP BY lane_id;
+INSERT INTO tally (noun, lane_id, state, n, bytes)
+SELECT 'problem', lane_id, problem, count(*), 0 FROM outcome JOIN item ON item.id = outcome.item_id
+WHERE problem IS NOT NULL GROUP BY lane_id, problem
 """

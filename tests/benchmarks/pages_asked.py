@@ -76,6 +76,8 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
     yield "Flower: runs and schedules", _runs
     yield "Flower: lanes", lanes.states
     yield "Flower: actions", actions.actions
+    for name, which in (("", Which()), (" of a lane", Which(lane="lane 2")), (" of a run", Which(run=RUN))):
+        yield f"Flower: problems{name}, and overnight errors", partial(_problems, which=which)
     yield (
         "preview: try a run again",
         lambda connection: redoing.prospect(connection, ItemFilter(run=RUN), load(None)),
@@ -97,10 +99,6 @@ def by_windows() -> Iterator[tuple[str, Ask]]:
     """What is looked for in windows, and bounded in time."""
     for name, wanted in _BY_WINDOWS:
         yield f"Flower: {name}", partial(item_list.page, wanted=wanted)
-    # of at most the newest 100,000
-    yield "Flower: problems, and overnight errors", lambda connection: problems.said(connection, Which())
-    yield "Flower: problems of a lane", lambda connection: problems.said(connection, Which(lane="lane 2"))
-    yield "Flower: problems of a run", lambda connection: problems.said(connection, Which(run=RUN))
 
 
 def _money(connection: Connection) -> object:
@@ -117,3 +115,7 @@ def _runs(connection: Connection) -> object:
     runs.runs(connection, limit=30)
     history.turnarounds(connection, limit=SMALL_HAS_BATCHES)
     return run_list.page(connection, limit=_SMALL_HAS_RUNS)
+
+
+def _problems(connection: Connection, which: Which) -> object:
+    return problems.said(connection, which), problems.totals(connection)

@@ -135,3 +135,15 @@ WHERE true AND item.lane_id = (
 ORDER BY outcome.finished_at, outcome.item_id
 LIMIT :limit;
 
+-- totals: How many had which problem so far, the most frequent first: from the tally, so exact and without counting.
+SELECT lane.name AS lane, counted.state AS problem, counted.n
+FROM (
+    SELECT lane_id, state, sum(n)::bigint AS n
+    FROM tally
+    WHERE noun = 'problem'
+    GROUP BY lane_id, state
+    HAVING sum(n) > 0
+) counted
+JOIN lane ON lane.id = counted.lane_id
+ORDER BY counted.n DESC, lane, problem;
+

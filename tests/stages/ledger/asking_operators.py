@@ -137,6 +137,7 @@ def ask_lanes(connection: Connection) -> None:
     which = problems.Which("default", "r", "any", NOW)
     problems.said(connection, which)
     problems.said(connection, problems.Which())
+    problems.totals(connection)
     problems.finished(connection, replace(which, problem="errored"), 10)
 
 

@@ -98,21 +98,41 @@ def test_errors_are_looked_for_window_by_window_and_it_says_what_was_not_looked_
         *(item(f"k{n}", fault="errored:invalid_request_error") for n in range(5)), item("r", fault="refused")
     )
     service.finish()
-    monkeypatch.setattr(problems, "_WINDOW", 2)
+    read_command(app, "redo", "--problem", "refused", "--yes")
+    monkeypatch.setattr(problems, "WINDOW", 2)
     with process.database().transaction() as connection:
-        every = problems.said(connection, Which())
-        hurried = problems.said(connection, Which(), for_s=0)
-        of_lane = problems.said(connection, Which(lane="default", problem="refused"))
-        older = problems.said(connection, Which(), before=hurried.before)
-    assert (every.looked_at, every.is_all, sum(part.n for part in every.problems)) == (6, True, 6)
-    assert (hurried.looked_at, hurried.is_all) == (2, False)
-    assert (older.looked_at, older.is_all) == (4, True), "it goes on where the look before ended"
-    assert [(part.problem, part.n) for part in of_lane.problems] == [("refused", 1)]
-    monkeypatch.setattr(problems, "LOOKED_AT", 2)
-    page = CliRunner().invoke(app, ["errors"])
-    assert "Of the newest 2 outcomes that aren't ok; older ones were not looked at." in page.stderr
-    listed = CliRunner().invoke(app, ["errors", "--json"])
-    assert [json.loads(line)["n"] for line in listed.stdout.splitlines()] == [1, 1]
+        newest = problems.said(connection, Which(), look_at=2)
+        every = problems.said(connection, Which(), look_at=9)
+        hurried = problems.said(connection, Which(), look_at=9, for_s=0)
+        three = problems.said(connection, Which(), look_at=3)
+        of_lane = problems.said(connection, Which(lane="default", problem="errored"), look_at=9)
+        older = problems.said(connection, Which(), before=newest.before, look_at=9)
+        totals = problems.totals(connection)
+    assert (every.looked_at, every.is_all, sum(part.n for part in every.problems)) == (6, True, 5)
+    assert newest == hurried
+    assert [(said.looked_at, said.is_all) for said in (newest, three, older)] == [(2, False), (3, False), (4, True)]
+    assert sum(part.n for part in newest.problems + older.problems) == 5, "it goes on where the look before ended"
+    assert [(part.problem, part.n) for part in of_lane.problems] == [("errored", 1), ("errored", 2), ("errored", 2)]
+    assert totals == [("default", "errored", 5), ("default", "refused", 1)], "also what is tried again"
+    page = CliRunner().invoke(app, ["errors", "--look-at", "2"])
+    assert f"Of the newest 2 of 6 outcomes that aren't ok. Older ones: --before {newest.before}" in page.stderr
+    page = CliRunner().invoke(app, ["errors", "--look-at", "2", "--before", str(newest.before)])
+    assert "Of 2 older of 6 outcomes that aren't ok." in page.stderr
+    listed = CliRunner().invoke(app, ["errors", "--json", "--look-at", "2"])
+    documents = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert [(line["n"], line["looked_at"], line["so_far"]) for line in documents] == [(1, 2, 6)]
+
+
+def test_a_window_of_problems_passes_over_what_is_fine(service: Service) -> None:
+    service.accept(*(item(f"k{n}") for n in range(300)), item("r", fault="refused"))
+    service.finish()
+    service.ledger.execute("ANALYZE outcome")
+    plans_of = watched(process.database(), "EXPLAIN (ANALYZE, TIMING OFF)")
+    with plans_of as plans, process.database().transaction() as connection:
+        assert problems.said(connection, Which()).looked_at == 1
+    plan = next(plan for statement, plan in plans if "LIMIT" in statement)
+    assert "Index" in plan
+    assert "Removed by Filter" not in plan, plan
 
 
 def test_problems_of_a_run_are_looked_for_in_windows_of_its_items(

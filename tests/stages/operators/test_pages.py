@@ -233,7 +233,8 @@ def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Plante
 
 def test_problems_are_by_what_they_say_and_each_leads_to_its_items(planted: Planted) -> None:
     page = planted.page("/problems")
-    assert "2 items of 3 outcomes that aren't ok looked at" in text_of(page)
+    assert "2 items of all 3 outcomes that aren't ok" in text_of(page)
+    assert "So far, with what was tried again or isn't kept any more: refused 2, errored 1." in text_of(page)
     said = {problem: row_of(page, problem) for problem in ("errored", "refused")}
     assert "invalid_request_error: messages.#: … is no good, …, see … default 1 " in text_of(said["errored"])
     assert "cyber default 1" in text_of(said["refused"])
@@ -245,6 +246,20 @@ def test_problems_are_by_what_they_say_and_each_leads_to_its_items(planted: Plan
     for wrong in ("lane=nowhere", "problem=odd", "since=soon", "since=99999999999d", "run=nothing", "before=x"):
         assert planted.get(f"/problems?{wrong}").status_code in (400, 404), wrong
     assert "/problems?lane=default&amp;problem=refused" in planted.page("/items?lane=default&problem=refused")
+
+
+def test_problems_of_a_window_say_of_how_many_they_are_and_lead_to_older_ones(planted: Planted) -> None:
+    shown, said, address = [], [], "/problems?lane=default&look_at=1"
+    while address:
+        page = planted.page(address)
+        shown += re.findall(r'data-row="default (\w+)"', page)
+        said.append(re.findall(r"\d items? of (.*?) outcomes that aren't ok", text_of(page)))
+        address = next(map(unescape, re.findall(r'rel="next" href="([^"]*)"', page)), "")
+        assert "lane=default" in address or not address, "the filter is kept"
+    assert len(set(shown)) == len(shown) == 2, "each once"
+    assert said == [["the newest 1 of 3"], ["1 older of 3"], ["1 older of 3"], ["0 older of 3"]]
+    (more,) = re.findall(r'href="([^"]*)">Look at 100,000 at once', planted.page("/problems?lane=default&look_at=1"))
+    assert "2 items of all 3 outcomes that aren't ok" in text_of(planted.page(unescape(more)))
 
 
 def row_of(page: str, problem: str) -> str:

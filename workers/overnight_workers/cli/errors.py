@@ -26,9 +26,8 @@ _EVERY_S: Final = 1.0
 _COMMITTED_WITHIN: Final = timedelta(seconds=60)
 """An outcome bears the time at which its transaction began: others may be seen before it."""
 _AT_ONCE: Final = 5000
-_LOOKED_S: Final = 1.0
-_LOOKED_OF_RUN_S: Final = 10.0
-"""A run is looked at whole, mostly."""
+_LOOKED_S: Final = 10.0
+"""However many are asked for."""
 
 ProblemName = Annotated[str | None, typer.Option("--problem", help=f"Only with this problem: {', '.join(Problem)}.")]
 Since = Annotated[str | None, typer.Option(help="Only what finished since then: '2h' ago, or 2026-11-23T18:00.")]
@@ -40,12 +39,16 @@ def errors(
     problem: ProblemName = None,
     since: Since = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many groups.")] = 30,
+    look_at: Annotated[int, typer.Option(min=1, help="Look at so many of the newest outcomes that aren't ok.")] = 2_000,
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Look at older ones: from where the look before ended.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a group each.")] = False,
 ) -> None:
     """Problems by what they say, the most frequent first.
 
-    Of at most 100,000 outcomes that aren't ok, from the newest back, for a second (ten where a run is named): it says
-    when there are others.
+    Of the newest 2,000 outcomes that aren't ok, for ten seconds at the most: it says of how many, and how older ones
+    are looked at.
 
     Numbers, ids and quotations are left out, so that a thousand of a kind are one line, and nothing of a request or an
     answer is shown. `overnight items --problem` has the items, `overnight redo` tries them again.
@@ -57,16 +60,19 @@ def errors(
     filters.check(lane=lane, run=run, problem=problem)
     with database().transaction() as connection:
         which = problems.Which(lane, run, problem, moment(since))
-        said = problems.said(connection, which, for_s=_LOOKED_S if run is None else _LOOKED_OF_RUN_S)
+        said = problems.said(connection, which, before=before, look_at=look_at, for_s=_LOOKED_S)
+        totals = problems.totals(connection)
     groups = fingerprints.grouped(said.problems)
     if as_json:
-        console.as_json([asdict(group) for group in groups[:limit]])
+        extent = {"looked_at": said.looked_at, "so_far": sum(total.n for total in totals)}
+        console.as_json([asdict(group) | extent for group in groups[:limit]])
     elif not groups:
-        console.OUT.print("No outcome has a problem." if said.is_all else "None of them fits.")
+        console.OUT.print("No outcome has a problem." if said.is_all and before is None else "None of them fits.")
     else:
         _show(groups, limit)
     if not said.is_all:
-        console.say(f"Of the newest {said.looked_at:,} outcomes that aren't ok; older ones were not looked at.")
+        looked_at = fingerprints.looked_at(said, totals, run, is_first=before is None)
+        console.say(f"Of {looked_at}. Older ones: --before {said.before}; more at once: --look-at {problems.MOST}")
 
 
 def _show(groups: Sequence[ErrorGroup], limit: int) -> None:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from heapq import nlargest
 from typing import Final
 
-from overnight_models.ledger.operators.problems import SaidProblem
+from overnight_models.ledger.operators.problems import ProblemTotal, Said, SaidProblem
 from overnight_workers import redaction
 from overnight_workers.operators.foreign_texts import plain_words
 
@@ -63,3 +63,14 @@ def grouped(said: Iterable[SaidProblem]) -> list[ErrorGroup]:
             newest_items=tuple(nlargest(NEWEST, [*group.newest_items, *part.item_ids])),
         )
     return sorted(groups.values(), key=lambda group: (-group.n, group.lane, group.fingerprint))
+
+
+def looked_at(said: Said, totals: Iterable[ProblemTotal], run: str | None, *, is_first: bool) -> str:
+    """Which outcomes were looked at, of how many, to follow on "of"."""
+    of_run = "" if run is None else " of the run"
+    if is_first and said.is_all:
+        only = f"1 outcome{of_run} that isn't ok"
+        return only if said.looked_at == 1 else f"all {said.looked_at:,} outcomes{of_run} that aren't ok"
+    newest = f"the newest {said.looked_at:,}" if is_first else f"{said.looked_at:,} older"
+    so_far = "" if run is not None else f" of {sum(total.n for total in totals):,}"
+    return f"{newest}{so_far} outcomes{of_run} that aren't ok"

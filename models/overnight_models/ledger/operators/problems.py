@@ -12,10 +12,10 @@ from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all, fetch_only
 from overnight_models.ledger.run_items import BACKWARDS, items_of
 
-LOOKED_AT: Final = 100_000
-"""So many of the newest outcomes with a problem are grouped, if there is time for so many."""
-_WINDOW: Final = 5_000
-"""Outcomes with a problem that are looked at in one statement."""
+WINDOW: Final = 2_000
+"""Outcomes with a problem that are looked at in one statement, and for one page: as many in every ledger."""
+MOST: Final = 100_000
+"""So many are looked at for one page at the most, if that is asked for and there is time."""
 _WINDOW_OF_RUN: Final = 20_000
 """Items of a run that are looked at in one statement, whatever came of them."""
 SHOWN: Final = 400
@@ -39,6 +39,14 @@ class SaidProblem(NamedTuple):
     def n(self) -> int:
         """How many say it."""
         return len(self.item_ids)
+
+
+class ProblemTotal(NamedTuple):
+    """How many outcomes of a lane had a problem so far: also those that were tried again, or aren't kept any more."""
+
+    lane: str
+    problem: str
+    n: int
 
 
 class Said(NamedTuple):
@@ -116,32 +124,53 @@ class Which:
         return {name: value for name, value in given.items() if (name, value) != ("problem", "any")}
 
 
-def said(connection: Connection, which: Which, *, before: int | None = None, for_s: float = 1.0) -> Said:
-    """What outcomes with a problem say, word for word: of at most the newest 100,000.
+def totals(connection: Connection) -> list[ProblemTotal]:
+    """How many had which problem so far, the most frequent first: from the tally, so exact and without counting."""
+    return fetch_all(
+        connection,
+        ProblemTotal,
+        """
+        SELECT lane.name AS lane, counted.state AS problem, counted.n
+        FROM (
+            SELECT lane_id, state, sum(n)::bigint AS n FROM tally WHERE noun = 'problem'
+            GROUP BY lane_id, state HAVING sum(n) > 0
+        ) counted
+        JOIN lane ON lane.id = counted.lane_id ORDER BY counted.n DESC, lane, problem
+        """,
+    )
+
+
+def said(
+    connection: Connection, which: Which, *, before: int | None = None, look_at: int = WINDOW, for_s: float = 1.0
+) -> Said:
+    """What outcomes with a problem say, word for word: of the newest.
 
     before: an item's id, as the look before says it; None: from the newest on.
-    for_s: no other window of them is begun after that; a lane, a time and a problem have no index of their own.
+    look_at: so many outcomes with a problem, of whatever lane, problem and time: those have no index of their own. Of a
+        run: about so many of its own.
+    for_s: no other window is begun after that.
     """
     until, looked_at = time.monotonic() + for_s, 0
     problems: list[SaidProblem] = []
     upper = before or _ABOVE_ALL
     while True:
-        n, last = _next_window(connection, which.run, upper)
+        window = min(WINDOW, look_at - looked_at) if which.run is None else _WINDOW_OF_RUN
+        n, last = _next_window(connection, which.run, upper, window)
         if last is not None:
             within = _said_within(connection, which, last, upper)
             looked_at += n if which.run is None else sum(part.n for part in within)
             problems += within
             upper = last
-        if n < (_WINDOW if which.run is None else _WINDOW_OF_RUN):
+        if n < window:
             return Said(problems, looked_at, None)
-        if looked_at >= LOOKED_AT or time.monotonic() >= until:
+        if looked_at >= look_at or time.monotonic() >= until:
             return Said(problems, looked_at, upper)
 
 
-def _next_window(connection: Connection, run: str | None, before: int) -> _Window:
+def _next_window(connection: Connection, run: str | None, before: int, window: int) -> _Window:
     if run is None:
-        return fetch_only(connection, _Window, _NEXT_WINDOW, before=before, window=_WINDOW)
-    return fetch_only(connection, _Window, _NEXT_OF_RUN, before=before, window=_WINDOW_OF_RUN, run=run)
+        return fetch_only(connection, _Window, _NEXT_WINDOW, before=before, window=window)
+    return fetch_only(connection, _Window, _NEXT_OF_RUN, before=before, window=window, run=run)
 
 
 def _said_within(connection: Connection, which: Which, first: int, before: int) -> list[SaidProblem]:
