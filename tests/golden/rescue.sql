@@ -215,6 +215,11 @@ SELECT EXISTS (
     )))
 ) OR EXISTS (
     SELECT
+    FROM catalog_run
+    WHERE finish_at IS NOT NULL AND ended_at IS NULL
+        AND (late_looked_at IS NULL OR late_looked_at < now() - interval '1 minute')
+) OR EXISTS (
+    SELECT
     FROM catalog_report
     WHERE callback IS NOT NULL
 ) OR EXISTS (

@@ -12,6 +12,7 @@ import pytest
 from overnight_models import routes
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests
+from overnight_models.ledger.catalogs.late_runs import LateRun
 from overnight_models.ledger.catalogs.runs import Waiting
 from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp
@@ -227,6 +228,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, waiting_runs=(WAITING._replace(waits_s=901.0),))},
         {"troubles": replace(CALM, waiting_runs=(WAITING._replace(waits_s=899.0),))},
     ),
+    "run late": (
+        {"troubles": replace(CALM, late_runs=(LateRun("shop-3", "will likely not be done", is_asking=False),))},
+        {"troubles": CALM},
+    ),
     "messages put aside": ({"troubles": replace(CALM, relays=(replace(RELAY, aside=1, aside_why="no lane"),))}, {}),
 }
 
@@ -288,6 +293,13 @@ def test_a_run_that_waits_says_for_what_and_one_that_asks_has_an_hour() -> None:
     assert on(troubles=replace(CALM, waiting_runs=(asks,))) == []
     (asking,) = on(troubles=replace(CALM, waiting_runs=(asks._replace(waits_s=3601.0),)))
     assert asking.text == "Run shop-3 asks and has no answer for 1 h: 42% of the rows would be sent"
+
+
+def test_a_late_run_that_asks_is_to_be_approved() -> None:
+    late = LateRun("shop-3", "will likely not be done by its finish_by, 2026-12-01 05:00 UTC", is_asking=True)
+    (alarm,) = on(troubles=replace(CALM, late_runs=(late,)))
+    assert alarm.text == "Run shop-3 will likely not be done by its finish_by, 2026-12-01 05:00 UTC."
+    assert alarm.do.startswith("`overnight runs approve shop-3`")
 
 
 def test_the_urgent_ones_come_first() -> None:

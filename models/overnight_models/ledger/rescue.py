@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from overnight_models import routes
+from overnight_models.ledger.catalogs.late_runs import IS_UNLOOKED as RUN_IS_UNLOOKED
 from overnight_models.ledger.catalogs.reports import IS_UNSENT as REPORT_IS_UNSENT
 from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.catalogs.schedules import IS_DUE as SCHEDULE_IS_DUE
@@ -212,6 +213,7 @@ def stages_with_work(connection: Connection) -> list[str]:
                EXISTS ({PLACES} AND {IS_WEBHOOK} AND {LOOKED_AT}) AS webhooks,
                {HAS_WORK} AS direct,
                EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK})
+                   OR EXISTS (SELECT FROM catalog_run WHERE {RUN_IS_UNLOOKED})
                    OR EXISTS (SELECT FROM catalog_report WHERE {REPORT_IS_UNSENT})
                    OR EXISTS (SELECT FROM catalog_schedule WHERE {SCHEDULE_IS_DUE}) AS catalogs
         """,

@@ -99,6 +99,9 @@ class CatalogRun(Table, table=True):
     stop_wanted: str | None = long_text(default=None)
     """Who wants it stopped; whoever takes its next step does that."""
     ended_at: datetime | None = None
+    late: str | None = long_text(default=None)
+    """That it will likely miss `finish_at`, as the last look has shown; null when it won't, or there is none."""
+    late_looked_at: datetime | None = None
 
 
 class CatalogPlanned(Table, table=True):

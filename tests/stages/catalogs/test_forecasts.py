@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+from overnight_models import routes
+from overnight_models.ledger import rescue
 from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
+from overnight_models.ledger.rows import execute
 from overnight_workers.catalogs.reading import read_catalog
-from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.runs import advancing, lateness
+from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.cli import app
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database, names
+from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import read_command
@@ -77,3 +83,61 @@ def test_the_rest_behind_a_pilot_counts_and_a_run_that_is_over_has_no_forecast(c
     assert json.loads(read_command(app, "runs", "show", run.name, "--json"))["forecast"]["rows"] == 8
     catalog.finish(run)
     assert json.loads(read_command(app, "runs", "show", run.name, "--json"))["forecast"] is None
+
+
+def late() -> list[str]:
+    """What the alarm says of late runs."""
+    seen = take_snapshot(database()).alarms(settings())
+    return [alarm.text for alarm in seen if alarm.kind == "run late"]
+
+
+def change(statement: str) -> None:
+    with database().transaction() as connection:
+        execute(connection, statement)
+
+
+def test_a_finish_by_that_will_be_missed_is_an_alarm_before_it_is_over(catalog: Enriched) -> None:
+    run = scheduled(catalog, timedelta(minutes=1))
+    with database().transaction() as connection:
+        assert routes.CATALOGS in rescue.stages_with_work(connection)
+    advance_runs()
+    (text,) = late()
+    assert text.startswith("Run shop-1 will likely not be done by its finish_by, 20")
+    assert " UTC: 6 rows aren't back, the oldest batch for " in text
+    assert "run late" in read_command(app, "status", "--json")
+    catalog.finish(run)
+    assert late() == []
+
+
+def test_a_look_is_taken_once_a_minute_and_what_it_shows_follows(catalog: Enriched) -> None:
+    scheduled(catalog, timedelta(hours=20))
+    lateness.look()
+    assert late() == [], "there is time enough"
+    change("UPDATE catalog_run SET finish_at = now() + interval '1 minute'")
+    lateness.look()
+    assert late() == [], "it was looked at less than a minute ago"
+    change("UPDATE catalog_run SET late_looked_at = now() - interval '61 s'")
+    lateness.look()
+    assert len(late()) == 1
+    change("UPDATE catalog_run SET finish_at = now() - interval '1 s', late_looked_at = NULL")
+    lateness.look()
+    (text,) = late()
+    assert text.startswith("Run shop-1 isn't done, and its finish_by, 20")
+    change("UPDATE catalog_run SET finish_at = now() + interval '1 day', late_looked_at = NULL")
+    lateness.look()
+    assert late() == []
+
+
+def test_what_its_lane_buys_in_real_time_is_late_only_while_nobody_approves_it(catalog: Enriched) -> None:
+    scheduled(catalog, timedelta(minutes=1))
+    catalog.service.configure(lane={"road": "by_deadline", "max_wait": "1h"})
+    lateness.look()
+    assert late() == []
+    change("UPDATE catalog_run SET state = 'asking', late_looked_at = NULL")
+    with database().transaction() as connection:
+        assert routes.CATALOGS in rescue.stages_with_work(connection), "a run that asks has no other work"
+    lateness.look()
+    (text,) = late()
+    assert "if it is approved now, done " in text
+    with database().transaction() as connection:
+        assert routes.CATALOGS not in rescue.stages_with_work(connection)

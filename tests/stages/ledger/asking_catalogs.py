@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.catalogs import (
     answers,
     invalidating,
+    late_runs,
     lengths,
     memory,
     published,
@@ -60,6 +61,10 @@ def ask_catalogs(connection: Connection) -> None:
     runs.note_waits(connection, run_id, 1, "waits: its sink is away")
     assert [run.name for run in runs.waiting(connection)] == ["shop-1"]
     runs.note_goes_on(connection, run_id, 1)
+    assert late_runs.unlooked(connection, limit=5) == []
+    assert not late_runs.take_look(connection, run_id), "it has no finish_by"
+    late_runs.note(connection, run_id, "will be late")
+    assert late_runs.late_runs(connection) == [("shop-1", "will be late", False)]
     assert runs.want_stop(connection, run_id, "a person")
     assert runs.move(connection, run_id, 1, CATALOG_RUN.stop, reason="enough")
     runs.release(connection, run_id, 1)

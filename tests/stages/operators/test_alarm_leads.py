@@ -49,6 +49,7 @@ BUTTON: Final = {
     "deliveries dead": "/act?name=replay&",
     "catalog neglected": "/act?name=approve_run&",
     "run waiting": "/act?name=stop_run&",
+    "run late": "/act?name=stop_run&",
     "waiting overdue": "/act?name=cancel&lane=default&state=waiting",
     "deadlines at risk": "/act?name=cancel&lane=default&late=yes",
     "lane unknown": "/act?name=pause&",

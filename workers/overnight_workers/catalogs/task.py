@@ -1,6 +1,6 @@
-"""The workers' part: schedules begin their runs, and runs that nobody takes steps of go on.
+"""The workers' part: schedules begin their runs, runs that nobody takes steps of go on, and late ones are noted.
 
-Those are scheduled ones, detached ones, and those whose process died.
+Those that go on are scheduled ones, detached ones, and those whose process died.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ log = logs.get(__name__)
 def advance_runs(**_later: object) -> str:
     """Begin what is scheduled, and take steps of every run that nobody has, until it waits for answers or is over."""
     from overnight_workers.catalogs.report import sending
+    from overnight_workers.catalogs.runs import lateness
     from overnight_workers.catalogs.schedules.starting import start_due
 
     doorbell.heard(routes.CATALOGS)
@@ -31,6 +32,7 @@ def advance_runs(**_later: object) -> str:
     except Exception:  # runs that are under way go on all the same; the next sweep asks again
         log.exception("what is scheduled can't be begun")
     sending.send_all()
+    lateness.look()
     with process.database().transaction() as connection:
         run_ids = ledger.to_be_advanced(connection)
     said = [words for run_id in run_ids if (words := _advance(run_id)) is not None]

@@ -24,6 +24,7 @@ LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "budget stuck": ("Look at the budgets", "money", {}),
     "catalog neglected": ("Look at its runs", "runs", {}),
     "run waiting": ("Look at its runs", "runs", {}),
+    "run late": ("Look at its runs", "runs", {}),
     "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
     "product full": ("Look at deliveries", "deliveries", {}),
     "broker away": ("Look at deliveries", "deliveries", {}),

@@ -155,6 +155,14 @@ KINDS: Final[Mapping[str, Kind]] = {
         " the workers what they lack; or `overnight runs approve RUN`; `overnight runs stop RUN` ends it",
         urgent=False,
     ),
+    "run late": Kind(
+        "a run of a catalog will likely not be done by its `finish_by`, or isn't done though that is over",
+        "looks again every minute; goes on, and publishes what comes when it comes",
+        '`overnight runs show RUN` says what isn\'t back, and since when; `road = "by_deadline"` in its lane buys in'
+        " real time what would be late; a run that asks: `overnight runs approve RUN`; a paused lane or a budget that"
+        " holds its rows: let them go on; `overnight runs stop RUN` ends it",
+        urgent=False,
+    ),
     "webhook away": Kind(
         "a product's endpoint takes no webhooks: no answer, an error each time, no secret, or a name that leads where"
         " webhooks don't go",

@@ -25,6 +25,7 @@ from overnight_workers.operators import lane_waits, targets
 from overnight_workers.operators.alarm_kinds import Alarm, against_failure
 from overnight_workers.operators.lane_waits import LATE_S
 from overnight_workers.operators.redis_health import RedisHealth
+from overnight_workers.operators.run_alarms import run_alarms
 from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
 
@@ -39,8 +40,6 @@ _AGING_S: Final = 5 * 86400.0
 _UNREAD_QUEUE_S: Final = 600.0
 _FULL_LONG_S: Final = 900.0
 _LIMITED_LONG_S: Final = 900.0
-_WAITS_LONG_S: Final = 900.0
-_ASKS_LONG_S: Final = 3600.0
 _MOST_CHARACTERS: Final = 400
 _MOST_REASONS: Final = 5
 """Of one stage that fails."""
@@ -86,7 +85,7 @@ def alarms(
         *_budgets(troubles),
         *_deadlines(troubles),
         *_relays(troubles, settings),
-        *_catalogs(troubles),
+        *run_alarms(troubles),
     ]
     return sorted(alarms_on, key=lambda alarm: not alarm.urgent)
 
@@ -105,23 +104,6 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
                 f"{limit.model} of workspace {limit.workspace} waits for its limit for {spoken(limit.since_s)}: "
                 f"{limit.why}.",
             )
-
-
-def _catalogs(troubles: Troubles) -> Iterator[Alarm]:
-    for last in troubles.neglected:
-        at = f"Catalog {last.catalog}, {last.nominal_at}"
-        if last.is_unusable:
-            text = f"{at}: run {last.catalog}-{last.number} stopped, since its file can't be used"
-        elif last.state == "asking":
-            text = f"{at}: run {last.catalog}-{last.number} asks, and sends nothing before somebody answers"
-        else:
-            text = f"{at}: run {last.catalog}-{last.number} stopped by itself"
-        yield Alarm("catalog neglected", f"{text}.")
-    for run in troubles.waiting_runs:
-        if run.waits_s > (_ASKS_LONG_S if run.is_asking else _WAITS_LONG_S):
-            does = "asks and has no answer" if run.is_asking else "can't go on"
-            text = f"Run {run.name} {does} for {spoken(run.waits_s)}: {run.why.removeprefix('waits: ')}"
-            yield Alarm("run waiting", text[:_MOST_CHARACTERS])
 
 
 def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:

@@ -11,7 +11,8 @@ from overnight_models.ledger import deployment
 from overnight_models.ledger.bodies import damaged, said
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
-from overnight_models.ledger.catalogs import runs, schedules
+from overnight_models.ledger.catalogs import late_runs, runs, schedules
+from overnight_models.ledger.catalogs.late_runs import LateRun
 from overnight_models.ledger.catalogs.runs import Waiting
 from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp, given_up
@@ -165,6 +166,8 @@ class Troubles:
     """Schedules whose last time wants a person."""
     waiting_runs: tuple[Waiting, ...] = ()
     """Runs of catalogs that lack something, or ask."""
+    late_runs: tuple[LateRun, ...] = ()
+    """Runs of catalogs that will likely miss their `finish_by`."""
 
 
 def why_read_only(connection: Connection) -> str | None:
@@ -208,6 +211,7 @@ def troubles(connection: Connection) -> Troubles:
         relays=tuple(seen.relays(connection)),
         neglected=tuple(schedules.neglected(connection)),
         waiting_runs=tuple(runs.waiting(connection)),
+        late_runs=tuple(late_runs.late_runs(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),

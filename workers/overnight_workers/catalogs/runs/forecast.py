@@ -49,9 +49,14 @@ class Forecast:
         """Whether its `finish_by` will be missed, in words; None when it won't, or there is none."""
         if self.finish_at is None or (self.sure is not None and self.sure <= self.finish_at):
             return None
-        chance = "may" if self.half is not None and self.half <= self.finish_at else "will likely"
+        chance = "will likely" if self.is_late else "may"
         rescue = "; its lane buys what would be late in real time" if self.in_real_time else ""
         return f"{chance} miss its finish_by, {_moment(self.finish_at)}{rescue}"
+
+    @property
+    def is_late(self) -> bool:
+        """As likely as not it isn't done by its `finish_by`."""
+        return self.finish_at is not None and (self.half is None or self.half > self.finish_at)
 
     @property
     def end(self) -> str:
@@ -108,6 +113,22 @@ def forecast(connection: Connection, run: Run) -> Forecast | None:
         in_real_time=lane is not None and lane.road == "by_deadline",
         asks=run.state == "asking",
     )
+
+
+def why_late(connection: Connection, run: Run) -> str | None:
+    """That a run will likely miss its `finish_by`, or has missed it, and why; None when it may be done in time.
+
+    What a lane buys in real time is in time, as far as anybody can say before.
+    """
+    if run.finish_at is None or run.is_over:
+        return None
+    expected, by = forecast(connection, run), _moment(run.finish_at)
+    why = "" if expected is None else f": {expected.words}"
+    if run.finish_at <= datetime.now(UTC):
+        return f"isn't done, and its finish_by, {by}, is over{why}"
+    if expected is None or not expected.is_late or (expected.in_real_time and not expected.asks):
+        return None
+    return f"will likely not be done by its finish_by, {by}{why}"
 
 
 def _rest(run: Run, under_way: Sequence[UnderWay]) -> int:
