@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tracemalloc
 
 import duckdb
@@ -9,7 +10,8 @@ import numpy as np
 
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.diff import Diff, Reason
-from overnight_workers.catalogs.memory import Came, Learned
+from overnight_workers.catalogs.memory import Came, Hashes, Learned
+from overnight_workers.catalogs.sinks.gone import keys_of_gone
 
 
 def test_groups_have_every_part_once_and_about_as_many_entries_however_many_there_are() -> None:
@@ -59,3 +61,18 @@ def test_what_was_learned_of_many_rows_is_the_same_in_pieces() -> None:
         assert (entries["state"] == Came.UNSENT).sum() == rows // 3
     learned.add(bytes(16), b"", Came.FAILED)
     assert sum(map(len, learned.pieces())) == rows + 1
+
+
+def test_keys_that_are_gone_come_as_they_were_given_from_each_of_many_groups() -> None:
+    keys = [(number, "é") for number in range(150_000)]
+    gone = Hashes()
+    for number, word in keys[::3]:
+        gone.add(hashlib.md5(f"{number}\x1f{word}".encode(), usedforsecurity=False).digest())
+    assert len(gone) == 50_000
+    gone.add(bytes(16 * 90_000))  # more than are read at a time
+    assert len(gone) == 140_000
+    groups = [keys[first : first + 20_000] for first in range(0, len(keys), 20_000)]
+    came = list(keys_of_gone([[], *groups, [(1, "é")]], gone))
+    assert len(came) == len(groups), "a group of which nothing is gone leaves none"
+    assert [key for some in came for key in some] == keys[::3]
+    assert len(gone) == 140_000

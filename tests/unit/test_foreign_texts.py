@@ -19,6 +19,7 @@ from overnight_workers.operators.foreign_texts import everybody
         ('role: "my mother is ill" is unknown', "role: … is unknown"),
         ("unable to load https://shop.example/img?sig=1 (403)", "unable to load … (403)"),
         ("ask jane.doe@example.com or 555-12345678", "ask … or …"),
+        ("41111111,111 or 1,234,567,890,123,456 of 1,234,567", "… or … of 1,234,567"),
         ("the answer 顧客の住所 was odd", "the answer … was odd"),
         ("no answer to the create of msgbatch_01ab", "no answer to the create of msgbatch_01ab"),
         ("'unfinished quotation of a prompt", "…"),

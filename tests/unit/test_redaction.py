@@ -152,6 +152,8 @@ def test_a_text_about_a_target_says_its_names_and_how_many_messages_it_has() -> 
     assert everybody(said, names=targets.names("eu", "shop.copy-2")) == (
         "queue 'shop.copy-2' has 1,234,567 messages; max_queue is 1,000,000, says … at …"
     )
+    quoted = "role 'my mother is ill' of \"shop.copy-2\" is unknown"
+    assert everybody(quoted, names=("shop.copy-2",)) == 'role … of "shop.copy-2" is unknown'
     assert everybody(said) == "queue … has 1,234,567 messages; max_queue is 1,000,000, says … at …"
     assert everybody("broker 'eu': [Errno -2] 4111111111111111", names=targets.names("eu", "q")) == (
         "broker 'eu': [Errno -2] …"

@@ -108,12 +108,12 @@ def _field(name: str, value: object, names: frozenset[str]) -> object:
 
 
 def _with_texts(value: object) -> object:
-    """A value whose texts are shown as `text` has them, however deep they lie."""
+    """A value of `document`, whose texts are shown as `text` has them, however deep they lie."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, Mapping):
         return {name: _with_texts(part) for name, part in value.items()}
-    return [_with_texts(part) for part in value] if isinstance(value, list | tuple) else value
+    return [_with_texts(part) for part in value] if isinstance(value, list) else value
 
 
 def _without(value: object, names: frozenset[str], paths: list[tuple[str, ...]]) -> object:

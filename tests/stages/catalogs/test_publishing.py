@@ -18,6 +18,7 @@ from overnight_workers.stages.deliver.deliver import deliver
 from tests.driving import read_command
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_enriching import reasons
+from tests.waiting import wait_until
 
 
 def seen_before_the_end(catalog: Enriched) -> int:
@@ -58,6 +59,32 @@ def test_while_nothing_comes_nothing_is_published_again(catalog: Enriched) -> No
     before = (catalog.directory / "out.csv").stat()
     assert advancing.advance(taken).wait_s
     assert (catalog.directory / "out.csv").stat().st_ino == before.st_ino, "it wasn't put there anew"
+    advancing.leave(taken)
+    assert catalog.finish(run).state == "complete"
+    assert len(catalog.published()) == 3
+
+
+def test_what_comes_while_others_are_waited_for_is_published(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 0")
+    file = catalog.directory / "shop.toml"
+    file.write_text('publish = "as_they_come"\n' + file.read_text())
+    catalog.write(shop(3))
+    catalog.service.api.fault("item", "invalid_output", count=2)
+    run = catalog.finish(catalog.begin(), until="retrying")
+    taken = advancing.take(run.id, "a test")
+    assert taken is not None
+    advancing.advance(taken)  # asks two of them again
+    assert advancing.advance(taken).wait_s
+    assert len(catalog.published()) == 1
+    catalog.service.api.fault("item", "errored", count=1)
+
+    def another_has_come() -> bool:
+        catalog.service.round()
+        return catalog.service.ledger.states("item").count("succeeded") == 2
+
+    wait_until(another_has_come)
+    assert advancing.advance(taken).wait_s, "one of them is tried once more"
+    assert len(catalog.published()) == 2
     advancing.leave(taken)
     assert catalog.finish(run).state == "complete"
     assert len(catalog.published()) == 3

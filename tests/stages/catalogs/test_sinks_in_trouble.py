@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_workers.catalogs import scratch as scratches
 from overnight_workers.catalogs.faults import BadCatalog
@@ -231,7 +232,13 @@ def test_a_catalog_under_another_name_asks_and_what_it_pays_goes_over_the_older_
     advancing.approve(run.id)
     assert catalog.finish(run).state == "complete"
     assert {row["overnight_run"] for row in catalog.published()} == {"3"}
-    assert catalog.plan()["send"] == 0
+    plan = catalog.plan()
+    assert (plan["send"], plan["sink_latest"], "sink_unknown" in plan) == (0, 3, False)
+
+    out = catalog.directory / "out.csv"
+    out.write_text(out.read_text().replace(",3,", ",2000000001,"))
+    with pytest.raises(PermanentError, match=r"overnight_run has 2000000001, which is no number of a run"):
+        catalog.plan()
 
 
 def test_a_database_that_is_away_when_the_source_is_read_is_waited_for(catalog: Enriched) -> None:

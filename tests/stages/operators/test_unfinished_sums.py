@@ -213,8 +213,8 @@ def test_folded_there_is_one_row_a_sum_and_none_of_what_is_over(
     with database.transaction() as connection:
         assert unfinished.fold(connection) == 1
         assert unfinished.fold(connection) == 0
-    assert rows.execute("SELECT n, bytes, max_tokens FROM unfinished_sum").fetchall() == [
-        {"n": 100, "bytes": 1000, "max_tokens": 1000}
+    assert rows.execute("SELECT n, bytes, max_tokens, up_to_tokens FROM unfinished_sum").fetchall() == [
+        {"n": 100, "bytes": 1000, "max_tokens": 1000, "up_to_tokens": unfinished.STEP_TOKENS}
     ]
     rows.execute("UPDATE item SET attempts = attempts + 1")
     assert rows.execute(number).fetchone() == {"n": 1}, "what changes no sum writes none"
@@ -222,3 +222,18 @@ def test_folded_there_is_one_row_a_sum_and_none_of_what_is_over(
     with database.transaction() as connection:
         unfinished.fold(connection)
     assert rows.execute(number).fetchone() == {"n": 0}
+
+
+def test_with_the_prices_that_ship_no_item_is_read(
+    database: Database, rows: psycopg.Connection[dict[str, Any]]
+) -> None:
+    rows.execute(
+        "INSERT INTO unfinished_sum (lane_id, headers_id, batch_id, model_id, state, in_real_time, up_to_tokens, n,"
+        " bytes, max_tokens) VALUES (1, 1, NULL, 1, 'waiting', false, 50000, 7, 70, 7), (1, 1, 3, 1, 'batched', false,"
+        " 50000, 5, 50, 5)"
+    )
+    with database.transaction() as connection:
+        assert canceling.prospect(connection, ItemFilter(lane="two"), load(None)).items == 0
+        assert canceling.prospect(connection, ItemFilter(lane="one"), load(None)).items == 12
+        assert canceling.unsent(connection, load(None), workspace="default").items == 7
+        assert canceling.prospect(connection, ItemFilter(lane="one", tenant="acme"), load(None)).items == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pytest
@@ -114,6 +114,16 @@ def test_while_workers_may_run_that_look_for_it_in_outcomes_nothing_is_left_out(
     assert as_everybody_reads_it(product, "a") == ("batch", "claude-haiku-5-5")
 
 
+COUNTS: Final = {
+    "input_tokens": 11,
+    "cache_write_5m_tokens": 2,
+    "cache_write_1h_tokens": 7,
+    "cache_read_tokens": 5,
+    "output_tokens": 13,
+}
+"""No two alike."""
+
+
 @pytest.mark.parametrize("name", ["claude-" + "x" * 3_000, "claude\x00haiku"])
 def test_a_model_whose_name_is_no_name_stands_in_the_row_of_its_outcome(service: Service, name: str) -> None:
     service.accept(item("a"), item("b"))
@@ -121,15 +131,17 @@ def test_a_model_whose_name_is_no_name_stands_in_the_row_of_its_outcome(service:
     source = Source(submission_id=7, batch_id=99, api_batch_id=None, only_live=False)
     arrivals = [
         Arrival(first, Fate.SUCCEED, message=b"{}", model=name, billed=True, thinking_tokens=3),
-        Arrival(second, Fate.SUCCEED, message=b"{}", model="claude-of-tomorrow", billed=True, cache_read_tokens=5),
+        Arrival(second, Fate.SUCCEED, message=b"{}", model="claude-of-tomorrow", billed=True, **COUNTS),
     ]
     with process.database().transaction() as connection:
         record(connection, source, arrivals, max_attempts=3)
-    read = "SELECT model, cache_read_tokens, thinking_tokens FROM whole_outcome ORDER BY item_id"
-    assert service.ledger.fetch_all(read) == [
-        {"model": name.replace("\x00", "\ufffd"), "cache_read_tokens": 0, "thinking_tokens": 3},
-        {"model": "claude-of-tomorrow", "cache_read_tokens": 5, "thinking_tokens": 0},
+    rows = [
+        {"model": name.replace("\x00", "\ufffd"), **dict.fromkeys(COUNTS, 0), "thinking_tokens": 3},
+        {"model": "claude-of-tomorrow", **COUNTS, "thinking_tokens": 0},
     ]
+    for view in ("whole_outcome", "bill"):
+        read = f"SELECT model, {', '.join(COUNTS)}, thinking_tokens FROM {view} ORDER BY item_id"
+        assert service.ledger.fetch_all(read) == rows, view
     assert [row["named"] for row in service.ledger.fetch_all(NAMED)] == [True, False]
 
 
