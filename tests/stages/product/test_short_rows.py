@@ -114,7 +114,7 @@ def test_while_workers_may_run_that_look_for_it_in_outcomes_nothing_is_left_out(
     assert as_everybody_reads_it(product, "a") == ("batch", "claude-haiku-5-5")
 
 
-COUNTS: Final = {
+COUNTS: Final[dict[str, Any]] = {
     "input_tokens": 11,
     "cache_write_5m_tokens": 2,
     "cache_write_1h_tokens": 7,
