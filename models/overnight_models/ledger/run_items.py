@@ -28,13 +28,11 @@ def items_of(run: str = NAMED, *, first: str = "", last: str = "", backwards: bo
     said of `item.id`.
     backwards: they are wanted in the order `BACKWARDS`.
     """
-    bounds = f" AND block >= CAST({first} AS bigint) / {BLOCK}" if first else ""
-    bounds += f" AND block <= CAST({last} AS bigint) / {BLOCK}" if last else ""
     # LIMIT, which never cuts anything, keeps the planner from joining the other way round: through all items
     return f"""
         (SELECT own.block, part.*
          FROM (
-             SELECT DISTINCT block FROM run_block WHERE run_id {run}{bounds}
+             SELECT DISTINCT block FROM run_block WHERE run_id {run}{_between(first, last)}
              ORDER BY block{" DESC" if backwards else ""}
          ) own
          CROSS JOIN LATERAL (
@@ -42,6 +40,32 @@ def items_of(run: str = NAMED, *, first: str = "", last: str = "", backwards: bo
              WHERE id >= own.block::bigint * {BLOCK} AND id < (own.block + 1)::bigint * {BLOCK} AND run_id {run}
              LIMIT {BLOCK}
          ) part) item
+    """
+
+
+def _between(first: str, last: str) -> str:
+    """The condition, to follow on another, that a block may have ids between these; each may be empty."""
+    bounds = f" AND block >= CAST({first} AS bigint) / {BLOCK}" if first else ""
+    return bounds + (f" AND block <= CAST({last} AS bigint) / {BLOCK}" if last else "")
+
+
+def problems_of_run(first: str, last: str) -> str:
+    """For FROM: outcomes with a problem of the run `:run`, as `outcome`, each beside its `item`.
+
+    Only they and their items are read, however many others of the run are fine.
+
+    first, last: the ids, as SQL, between which they are wanted; the same has to be said of `outcome.item_id`.
+    """
+    return f"""
+        (SELECT part.*
+         FROM (SELECT DISTINCT block FROM run_block WHERE run_id {NAMED}{_between(first, last)} ORDER BY block) own
+         CROSS JOIN LATERAL (
+             SELECT * FROM outcome
+             WHERE item_id >= own.block::bigint * {BLOCK} AND item_id < (own.block + 1)::bigint * {BLOCK}
+               AND problem IS NOT NULL
+             LIMIT {BLOCK}
+         ) part) outcome
+        CROSS JOIN LATERAL (SELECT * FROM item WHERE id = outcome.item_id AND run_id {NAMED} LIMIT 1) item
     """
 
 

@@ -49,9 +49,8 @@ FROM (
 SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
     ELSE detail END, 400), '') AS detail, array_agg(outcome.item_id) AS item_ids,
     min(finished_at) AS first_at, max(finished_at) AS last_at
-FROM outcome
-JOIN (
-    SELECT own.block, part.*
+FROM (
+    SELECT part.*
     FROM (
         SELECT DISTINCT block
         FROM run_block
@@ -64,15 +63,22 @@ JOIN (
     ) own
     CROSS JOIN LATERAL (
         SELECT *
-        FROM item
-        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
-            SELECT id
-            FROM run
-            WHERE name = :run
-        )
+        FROM outcome
+        WHERE item_id >= own.block::bigint * 250 AND item_id < (own.block + 1)::bigint * 250
+            AND problem IS NOT NULL
         LIMIT 250
     ) part
-) item ON item.id = outcome.item_id
+) outcome
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM item
+    WHERE id = outcome.item_id AND run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    )
+    LIMIT 1
+) item
 JOIN lane ON lane.id = item.lane_id
 WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND outcome.item_id >= :first
     AND outcome.item_id < :before AND item.lane_id = (

@@ -138,8 +138,9 @@ def test_a_window_of_problems_passes_over_what_is_fine(service: Service) -> None
 def test_problems_of_a_run_are_looked_for_in_windows_of_its_items(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    service.accept(item("r0", fault="refused"), run="nightly")
     service.accept(*(item(f"o{n}", fault="errored:invalid_request_error") for n in range(3)), run="other")
-    service.accept(*(item(f"r{n}", fault="refused") for n in range(5)), item("fine"), run="nightly")
+    service.accept(*(item(f"r{n}", fault="refused") for n in range(1, 5)), item("fine"), run="nightly")
     service.finish()
     monkeypatch.setattr(problems, "_WINDOW_OF_RUN", 2)
     with process.database().transaction() as connection:

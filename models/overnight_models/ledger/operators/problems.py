@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.connection import Connection
 from overnight_models.ledger.rows import fetch_all, fetch_only
-from overnight_models.ledger.run_items import BACKWARDS, items_of
+from overnight_models.ledger.run_items import BACKWARDS, items_of, problems_of_run
 
 WINDOW: Final = 2_000
 """Outcomes with a problem that are looked at in one statement, and for one page: as many in every ledger."""
@@ -102,9 +102,9 @@ class Which:
         """For FROM: `item`."""
         return "item" if self.run is None else items_of()
 
-    def items_between(self, first: str, last: str) -> str:
-        """The same where only ids between these, as SQL, are wanted; the conditions don't say that."""
-        return "item" if self.run is None else items_of(first=first, last=last)
+    def problems_between(self, first: str, last: str) -> str:
+        """For FROM: `outcome` and its `item`; that they are between these ids, as SQL, the conditions don't say."""
+        return "outcome JOIN item ON item.id = outcome.item_id" if self.run is None else problems_of_run(first, last)
 
     @property
     def conditions(self) -> str:
@@ -180,8 +180,7 @@ def _said_within(connection: Connection, which: Which, first: int, before: int) 
         f"""
         SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {SHOWN}), '') AS detail,
                array_agg(outcome.item_id) AS item_ids, min(finished_at) AS first_at, max(finished_at) AS last_at
-        FROM outcome JOIN {which.items_between(":first", ":before")} ON item.id = outcome.item_id
-        JOIN lane ON lane.id = item.lane_id
+        FROM {which.problems_between(":first", ":before")} JOIN lane ON lane.id = item.lane_id
         WHERE outcome.problem IS NOT NULL AND item.state <> 'redone'
           AND outcome.item_id >= :first AND outcome.item_id < :before {which.conditions}
         GROUP BY 1, 2, 3
