@@ -89,19 +89,19 @@ class Stops:
 
     async def confirm(self, picture: str, button: str, words: Mapping[str, str] | None = None) -> str:
         """Look at what an act would do, say why, and let it be done. Returns what was said before."""
-        said = await self.hands.text()
+        page_text = await self.hands.text()
         await self.picture(picture)
         for label, text in {**(words or {}), "Why, for whoever looks later": f"tour: {picture}"}.items():
             await self.hands.write(label, text)
         await self.hands.press(button)
-        return said
+        return page_text
 
-    async def _refused(self, act: str, said: str) -> None:
+    async def _refused(self, act: str, page_text: str) -> None:
         """The list offers nothing, and the act's own page, by a colleague's link, says why not and has no button."""
         assert not await self.hands.has("Cancel…")
         text = await self.hands.open(f"/act?name={act}&lane={self.lane}")
         await self.picture(f"{act}-nothing")
-        assert said in text, text
+        assert page_text in text, text
         assert "Nothing is done." in text, text
 
     async def pause(self) -> None:
@@ -110,8 +110,8 @@ class Stops:
         await self.hands.open("/now")
         await self.hands.press("Lanes")
         await self.hands.press("Pause…", self.lane)
-        said = await self.confirm("pause", "Pause it")
-        assert "0 items wait in it" in said
+        page_text = await self.confirm("pause", "Pause it")
+        assert "0 items wait in it" in page_text
         self.action("pause", reason="tour: pause")
         self.enqueue(self.lane, self.rows, f"tour-{self.rows}")
         wait_until(lambda: self.states() == ({"waiting": self.rows} if self.rows else {}), _WAIT_S, what=self.states)
@@ -124,19 +124,19 @@ class Stops:
             await self._refused("cancel", "Nothing that fits is unfinished")
             return
         await self.hands.press("Cancel…", "All that fit the filter")
-        said = await self.confirm("cancel", "Take them back")
-        most_nano = nano(f"that saves {_DOLLARS} at the most", said)
-        assert f"{self.rows:,} item{'s' if self.rows > 1 else ''} not sent yet" in said
+        page_text = await self.confirm("cancel", "Take them back")
+        most_nano = nano(f"that saves {_DOLLARS} at the most", page_text)
+        assert f"{self.rows:,} item{'s' if self.rows > 1 else ''} not sent yet" in page_text
         is_aborted = self.rows >= _FOR_AN_ABORT
         if is_aborted:
             assert "Under way" in await self.hands.until_it_says(",000 items done")
             await self.picture("under-way")
             await self.hands.press("Abort it")
-            said = await self.hands.until_it_says(f"Aborted by {WHO}")
+            page_text = await self.hands.until_it_says(f"Aborted by {WHO}")
         else:
-            said = await self.hands.until_it_says("Done")
+            page_text = await self.hands.until_it_says("Done")
         await self.picture("aborted" if is_aborted else "done")
-        done = int(matched(r"([\d,]+) items? done", said).replace(",", ""))
+        done = int(matched(r"([\d,]+) items? done", page_text).replace(",", ""))
         left = self.rows - done
         assert (left > 0) == is_aborted
         assert self.states() == {"canceled": done} | ({"waiting": left} if left else {})
@@ -151,9 +151,9 @@ class Stops:
             return
         await self.hands.press("Try again…", "All that fit the filter")
         canceled = self.states()["canceled"]
-        said = await self.confirm("redo", "Try them again")
-        assert f"{canceled:,} item{'s' if canceled > 1 else ''}: their last tries were billed $0;" in said
-        most_nano = nano(f"another costs {_DOLLARS} at the most", said)
+        page_text = await self.confirm("redo", "Try them again")
+        assert f"{canceled:,} item{'s' if canceled > 1 else ''}: their last tries were billed $0;" in page_text
+        most_nano = nano(f"another costs {_DOLLARS} at the most", page_text)
         await self.hands.until_it_says("Done", _WAIT_S)
         assert self.states() == {"waiting": self.rows}
         self.action("redo", items=canceled, done=canceled, most_nano=most_nano)
@@ -170,8 +170,8 @@ class Stops:
         for name in names:
             await self.hands.tick(f"Select {name}")
         await self.hands.press("Cancel…", "Selected:")
-        said = await self.confirm("cancel-selected", "Take them back")
-        assert f"Cancel: {len(names)} selected" in said
+        page_text = await self.confirm("cancel-selected", "Take them back")
+        assert f"Cancel: {len(names)} selected" in page_text
         await self.hands.until_it_says("Done")
         rows = self.overnight.rows(
             "SELECT key FROM item JOIN request ON request.item_id = item.id JOIN lane ON lane.id = lane_id"
@@ -189,8 +189,10 @@ class Stops:
         await self.hands.until_it_says(f"Lane {self.lane} is paused by {WHO}")
         await self.hands.press("Resume…", f"Lane {self.lane} is paused by {WHO}")
         left = self.states().get("waiting", 0)
-        said = await self.confirm("resume", "Resume it")
-        assert ("no item of it waits" if not left else f"{left:,} item{'s' if left > 1 else ''} that") in said.lower()
+        page_text = await self.confirm("resume", "Resume it")
+        assert (
+            "no item of it waits" if not left else f"{left:,} item{'s' if left > 1 else ''} that"
+        ) in page_text.lower()
         self.action("resume", items=left)
 
     async def drain_without_room(self) -> None:
@@ -210,12 +212,12 @@ class Stops:
         await self.hands.press("Lanes")
         unsent = self.states().get("waiting", 0)
         await self.hands.press("Drain…", self.lane)
-        said = await self.confirm("drain", "Drain it")
+        page_text = await self.confirm("drain", "Drain it")
         if unsent:
-            most_nano = nano(f"{unsent:,} items? waits? in it, for {_DOLLARS} at the most", said)
+            most_nano = nano(f"{unsent:,} items? waits? in it, for {_DOLLARS} at the most", page_text)
             self.action("drain", items=unsent, most_nano=most_nano)
         else:
-            assert "0 items wait in it" in said
+            assert "0 items wait in it" in page_text
             self.action("drain", items=0)
         return unsent
 
@@ -230,9 +232,9 @@ class Stops:
         else:
             await self.hands.press("Money")
         await self.hands.press(f"Change the cap of lane {self.lane}, a day")
-        said = await self.hands.text()
-        cap = matched(rf"A cap of {_DOLLARS} has room for all of them", said) if held else "1"
-        assert held or "It holds nothing" in said
+        page_text = await self.hands.text()
+        cap = matched(rf"A cap of {_DOLLARS} has room for all of them", page_text) if held else "1"
+        assert held or "It holds nothing" in page_text
         await self.confirm("cap", "Change it", {"New cap in dollars": cap})
         self.action("budget", most_nano=int(Decimal(cap) * NANO_PER_DOLLAR))
         wait_until(lambda: self.states().get("waiting", 0) == held, _WAIT_S, what=self.states)
@@ -276,8 +278,8 @@ class Stops:
         await self._look_at(batch)
         await self.picture("unclear")
         await self.hands.press("Adopt an id…")
-        said = await self.confirm("adopt", "Adopt it", {"Its id at Anthropic (msgbatch_…)": api_id})
-        assert f"It has {_UNCLEAR} unfinished items: $" in said
+        page_text = await self.confirm("adopt", "Adopt it", {"Its id at Anthropic (msgbatch_…)": api_id})
+        assert f"It has {_UNCLEAR} unfinished items: $" in page_text
         assert "bears the token" in await self.hands.text()
         self.action("decide", items=_UNCLEAR)
         self._comes_back(1)
@@ -287,9 +289,9 @@ class Stops:
         batch = self._unclear("close_after_body", "never-created")
         await self._look_at(batch)
         await self.hands.press("It was never created…")
-        said = await self.confirm("never-created", "It never was: send it again")
-        assert f"It has {_UNCLEAR} unfinished items: ${''}" in said
-        self.action("decide", items=_UNCLEAR, most_nano=nano(f"unfinished items: {_DOLLARS} at the most", said))
+        page_text = await self.confirm("never-created", "It never was: send it again")
+        assert f"It has {_UNCLEAR} unfinished items: ${''}" in page_text
+        self.action("decide", items=_UNCLEAR, most_nano=nano(f"unfinished items: {_DOLLARS} at the most", page_text))
         self._comes_back(2)
 
     def _unclear(self, fault: str, run: str) -> int:
