@@ -44,6 +44,12 @@ _USED_AT: Final = "used_at"
 _GOOD_FOR_S: Final = 1.0
 """A connection that was used so lately isn't looked at again."""
 _NO_ROOM: Final = "No space left on device"
+_PASSES: Final = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
+"""What passes by itself: no answer; and a session that the server ended since its process stood still for too long."""
 
 
 class Database:
@@ -181,7 +187,7 @@ class Database:
                 self.close()
                 read_only = f"it is read-only, so another server may be the primary now: {cause}"
                 raise self._unavailable(read_only) from error
-            if isinstance(cause, psycopg.OperationalError):
+            if isinstance(cause, _PASSES):
                 raise self._unavailable(cause) from error
             raise
 

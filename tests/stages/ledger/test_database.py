@@ -12,12 +12,13 @@ from sqlalchemy import make_url
 
 from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_models.ledger.operators.troubles import why_read_only
-from overnight_models.ledger.rows import execute, fetch_all, fetch_one
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
 from overnight_models.ledger.schema import NoSchema, WrongEncoding, migrate, revisions
 from overnight_workers.celery_worker import waiting
 from overnight_workers.operators import thorough
 from overnight_workers.settings import settings
 from tests.driving import Service
+from tests.waiting import wait_until
 
 
 def create_database(postgres: str, options: str = "") -> str:
@@ -185,6 +186,23 @@ def test_one_that_is_cut_between_two_transactions_fails_once_and_is_replaced(
     _cut(postgres, fresh_database)
     with pytest.raises(DatabaseUnavailable), fresh_database.transaction() as connection:
         execute(connection, "SELECT 1")
+    with fresh_database.transaction() as connection:
+        assert execute(connection, "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_a_session_that_the_server_ended_since_its_process_stood_still_is_away_and_is_replaced(
+    fresh_database: Database, postgres: str, limit: str
+) -> None:
+    def stand_still() -> None:
+        with fresh_database.transaction() as connection, psycopg.connect(postgres, autocommit=True) as admin:
+            pid = fetch_only_value(connection, int, "SELECT pg_backend_pid()")
+            execute(connection, f"SET LOCAL {limit} = '20ms'")
+            wait_until(lambda: not admin.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)).rowcount)
+            execute(connection, "SELECT 1")
+
+    with pytest.raises(DatabaseUnavailable):
+        stand_still()
     with fresh_database.transaction() as connection:
         assert execute(connection, "SELECT 1") == 1
 
