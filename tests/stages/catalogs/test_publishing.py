@@ -194,6 +194,26 @@ def test_a_limit_and_a_where_send_only_those_rows_and_nothing_is_gone(catalog: E
     assert (catalog.sent, len(catalog.published())) == (10, 10)
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("sku", "Could not convert string 'A"),
+        ("CAST(sku AS INTEGER) > 3", "Could not convert string 'A"),
+        ("true); DROP VIEW every_row; SELECT (1", "3 statements"),
+        ("sku <> 'A1' ORDER BY sku LIMIT 1", "syntax error"),
+    ],
+)
+def test_a_where_that_fails_with_a_row_or_is_no_expression_ends_its_run(
+    catalog: Enriched, where: str, words: str
+) -> None:
+    catalog.write(shop(4))
+    run = catalog.run(where=where)
+    assert run.state == "stopped"
+    assert words in str(run.reason)
+    assert catalog.run(where="sku <> 'A1' -- not that").state == "complete"
+    assert catalog.sent == 3
+
+
 def test_a_source_that_changes_while_its_run_is_under_way_is_the_next_runs(catalog: Enriched) -> None:
     catalog.write(shop(6))
     run = catalog.begin()

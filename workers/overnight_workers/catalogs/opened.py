@@ -73,21 +73,40 @@ def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterat
 
     Raises BadSource, and PermanentError for an expression that can't be used.
     """
-    import duckdb
-
     with duck() as connection, open_source(catalog) as source, source.reading():
         _check_columns(catalog, recipe, source.columns)
         connection.execute(f"CREATE VIEW every_row AS {source.query}")
-        try:
-            connection.execute(f"CREATE VIEW some_rows AS SELECT * FROM every_row WHERE {where or 'true'}")
-        except duckdb.Error as error:
-            said = str(error).partition("\n")[0]
-            raise PermanentError(f"--where {where!r} isn't an expression of these columns: {said}") from error
+        _choose(connection, where)
         columns, directory = recipe.file_columns, catalog.directory
         looked = stamps.stamped(connection, "some_rows", columns, directory) if columns else "SELECT * FROM some_rows"
         connection.execute(f"CREATE VIEW source AS {looked}")
         rows = Rows(catalog.key, recipe)
         yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key), source.check_unchanged)
+
+
+def _choose(connection: DuckDBPyConnection, where: str | None) -> None:
+    """Make the view `some_rows` of every_row. Raises PermanentError for an expression that fails with any row.
+
+    It is worked out for all rows here: a cell that can't be cast would fail the plan later, again and again.
+    """
+    import duckdb
+
+    if where is None:
+        connection.execute("CREATE VIEW some_rows AS SELECT * FROM every_row")
+        return
+    connection.execute("SELECT count(*) FROM every_row").fetchall()  # what fails here is the source's fault
+    try:
+        # line breaks, so that a comment in it ends before the parenthesis
+        statements = connection.extract_statements(
+            f"CREATE VIEW some_rows AS SELECT * FROM every_row WHERE (\n{where}\n)"
+        )
+        if len(statements) != 1:
+            raise PermanentError(f"--where {where!r} is {len(statements)} statements, not an expression")
+        connection.execute(statements[0])
+        connection.execute("SELECT count(*) FROM some_rows").fetchall()
+    except duckdb.Error as error:
+        said = str(error).partition("\n")[0]
+        raise PermanentError(f"--where {where!r} isn't an expression of these columns: {said}") from error
 
 
 def _check_columns(catalog: Catalog, recipe: Recipe, columns: Sequence[str]) -> None:
