@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
+import orjson
 import psycopg
 import typer
 from rich.console import Console
@@ -183,7 +184,8 @@ def _half_gone(directory: Path, kind: str) -> None:
     assert taken is not None
     while not advancing.advance(taken).is_over:
         pass
-    assert taken.counts["gone"], taken.run
+    ended = advancing.read(taken.run.id)
+    assert orjson.loads(ended.counts)["gone"], ended
 
 
 _STEPS: Final = {

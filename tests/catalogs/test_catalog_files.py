@@ -216,6 +216,21 @@ def test_a_file_with_a_chinese_name_gets_a_catalog_with_a_name_that_can_be_one(
     assert read_catalog(tmp_path / to).name == "catalog"
 
 
+def test_a_first_catalog_names_the_columns_of_its_prompt_that_look_as_if_they_change_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "id,name,unitPrice,created_at,stock\nA,chair,1.10,2026-11-01T10:00,7\nB,bed,2.20,2026-11-02T10:00,9\n"
+    (tmp_path / "shop.csv").write_text(rows)
+    assert CliRunner().invoke(app, ["catalog", "new", "shop.csv", "--yes"]).exit_code == 0
+    text = (tmp_path / "catalogs/shop.toml").read_text()
+    assert "# A column in the prompt makes its row new, and paid again, whenever its cell changes.\n" in text
+    assert '# "unitPrice", "stock" look as if they change often: take them out if' in text
+    (tmp_path / "plain.csv").write_text("id,name\nA,chair\nB,bed\n")
+    assert CliRunner().invoke(app, ["catalog", "new", "plain.csv", "--yes"]).exit_code == 0
+    assert "change often" not in (tmp_path / "catalogs/plain.toml").read_text()
+
+
 def test_a_first_catalog_is_written_from_data_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Schöne Möbel.csv").write_bytes(

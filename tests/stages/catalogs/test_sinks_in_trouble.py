@@ -175,6 +175,44 @@ def test_a_lost_sink_whose_answers_are_not_kept_any_more_asks_since_they_are_pai
     assert len(catalog.published()) == 60
 
 
+@pytest.mark.parametrize("kind", ["file", "table"])
+def test_a_sink_that_is_an_older_copy_asks_and_with_the_right_one_in_its_place_nothing_is_missing(
+    catalog: Enriched, kind: str
+) -> None:
+    url = f"sqlite:///{catalog.directory}/out.db"
+    if kind == "table":
+        declare_table(catalog, url)
+    sink = catalog.directory / ("out.csv" if kind == "file" else "out.db")
+    catalog.write(shop(3))
+    assert catalog.run().state == "complete"
+    yesterday = sink.read_bytes()
+    catalog.write(shop(3, A1={"maker": "Bodum"}))
+    assert catalog.run().state == "complete"
+    today = sink.read_bytes()
+    sink.write_bytes(yesterday)
+
+    run = catalog.run()
+
+    assert (run.state, catalog.sent) == ("asking", 4)
+    assert str(run.reason).startswith("its sink has answers up to those of run 1 only, and 1 of later runs are missing")
+    sink.write_bytes(today)
+    advancing.approve(run.id)
+    assert catalog.finish(run).state == "complete"
+    assert "sink_behind" not in catalog.plan()
+    assert catalog.sent == 4
+
+
+def test_the_sink_of_another_catalog_with_fewer_runs_asks(catalog: Enriched) -> None:
+    catalog.write(shop(2))
+    assert catalog.run().state == "complete"
+    other = (catalog.directory / "out.csv").read_bytes()
+    catalog.write(shop(2, A1={"maker": "Bodum"}))
+    assert catalog.run().state == "complete"
+    (catalog.directory / "other.csv").write_bytes(other)
+    catalog.declare(sink="other.csv")
+    assert catalog.run().state == "asking"
+
+
 def test_a_prompt_that_changed_too_is_what_a_lost_sink_asks_about(catalog: Enriched) -> None:
     catalog.write(shop(3))
     assert catalog.run().state == "complete"

@@ -7,6 +7,7 @@ of it (1). MD5 and not a function of the engine, which may change with its versi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -120,6 +121,26 @@ def with_valid(known: bytes, valid: Collection[tuple[bytes, bytes]]) -> Entries:
         if (raw[:16], raw[24:32]) in valid:
             now["state"][place] = Came.VALID
     return now
+
+
+class Newest:
+    """How many rows have their answers of which run, counted while the memory is read: those are in the sink."""
+
+    def __init__(self) -> None:
+        """None so far."""
+        self._rows: Counter[int] = Counter()
+
+    def noted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces."""
+        for piece in pieces:
+            known = entries(piece)
+            runs, rows = np.unique(known["run"][known["state"] == Came.OK], return_counts=True)
+            self._rows.update(dict(zip(runs.tolist(), rows.tolist(), strict=True)))
+            yield piece
+
+    def after(self, run: int) -> int:
+        """The rows whose answers are of later runs."""
+        return sum(rows for number, rows in self._rows.items() if number > run)
 
 
 class Learned:

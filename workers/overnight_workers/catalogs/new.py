@@ -146,6 +146,7 @@ def written(looked: Looked, file: Path) -> str:
         *_types_lines(looked),
         "",
         "[prompt]",
+        *_prompt_lines(looked),
         'system = "Say in one sentence what this is, for a customer. Be concrete."',
         'row = """',
         *(_line_of(name, name in looked.nullable) for name in _shown(looked)),
@@ -183,6 +184,33 @@ def _types_lines(looked: Looked) -> list[str]:
         "# Every cell is text. Declare what should be read alike however it is written, or reckoned with:",
         f"# types = {{{types}}}",
     ]
+
+
+def _prompt_lines(looked: Looked) -> list[str]:
+    """What a column in the prompt costs, and those that look as if they cost it every night."""
+    changing = [name for name in _shown(looked) if _changes_often(name, looked.likely.get(name))]
+    lines = ["# A column in the prompt makes its row new, and paid again, whenever its cell changes."]
+    if changing:
+        these = "it" if len(changing) == 1 else "them"
+        looks = "looks as if it changes" if len(changing) == 1 else "look as if they change"
+        named = ", ".join(json.dumps(name, ensure_ascii=False) for name in changing)
+        lines.append(f"# {named} {looks} often: take {these} out if the answer doesn't need {these}.")
+    return [line.replace("\x7f", "\\u007f") for line in lines]
+
+
+def _changes_often(name: str, kind: str | None) -> bool:
+    """Whether a column's name, or its cells, say that it is of the moment. kind: what its cells look like."""
+    words = {word.lower() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+", name)}
+    return bool(words & _OF_THE_MOMENT) or (kind == "datetime" and not words & _FOR_GOOD)
+
+
+_OF_THE_MOMENT: Final = frozenset(
+    {"price", "prices", "stock", "inventory", "quantity", "qty", "count", "counts", "available", "availability"}
+    | {"updated", "modified", "changed", "refreshed", "synced", "seen", "timestamp", "views", "clicks", "visits"}
+    | {"sold", "sales", "rank", "ranking", "rating", "ratings", "score", "balance", "discount", "age"}
+)
+_FOR_GOOD: Final = frozenset({"created", "born", "birth", "founded", "published", "released", "opened", "start"})
+"""Words of moments that don't move."""
 
 
 def _shown(looked: Looked) -> list[str]:

@@ -37,6 +37,10 @@ SINK_UNKNOWN: Final = (
     "its sink has answers, up to those of run {latest}, that nothing is known of here: another catalog writes there"
     " too, this one had another name, or another database"
 )
+SINK_BEHIND: Final = (
+    "its sink has answers up to those of run {latest} only, and {rows:,} of later runs are missing there: it is an"
+    " older copy, or another catalog's. Put the right one back and approve; or stop, and empty it: the next fills it"
+)
 _HIGHEST_RUN: Final = 2_000_000_000
 _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
@@ -76,7 +80,8 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         failed_before=_failed_before(catalog) if wish.retry_failed else None,
     )
     with opened(catalog, recipe, wish.where) as source:
-        known = () if catalog_id is None else _known(catalog_id, size)
+        newest = memory.Newest()
+        known = () if catalog_id is None else newest.noted(_known(catalog_id, size))
         diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
@@ -85,7 +90,8 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         estimates = estimated(catalog, source, diff, past)
         source.check_unchanged()
         document = _document(catalog, diff, estimates, has_memory=size > 0)
-        yield diff, document | _of_the_sink(latest, is_lost=is_lost, has_memory=size > 0)
+        document |= _of_the_sink(latest, is_lost=is_lost, has_memory=size > 0)
+        yield diff, document | _behind(latest, newest)
 
 
 def _of_the_sink(latest: int | None, *, is_lost: bool, has_memory: bool) -> dict[str, object]:
@@ -95,6 +101,12 @@ def _of_the_sink(latest: int | None, *, is_lost: bool, has_memory: bool) -> dict
     if latest > _HIGHEST_RUN:
         raise PermanentError(f"the sink's column {RUN} has {latest}, which is no number of a run")
     return {"sink_latest": latest} | ({} if has_memory else {"sink_unknown": SINK_UNKNOWN.format(latest=latest)})
+
+
+def _behind(latest: int | None, newest: memory.Newest) -> dict[str, object]:
+    """What a plan says of a sink that lacks what later runs have put there. latest: as `_of_the_sink` has it."""
+    rows = 0 if latest is None else newest.after(latest)
+    return {"sink_behind": SINK_BEHIND.format(latest=latest, rows=rows)} if rows else {}
 
 
 def _known(catalog_id: int, size: int) -> Iterator[bytes]:
@@ -146,6 +158,8 @@ def plan(taken: TakenRun) -> Step:
 
 def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
     """Why a person has to say that a plan may be carried out; None when it needn't."""
+    if "sink_behind" in document:
+        return str(document["sink_behind"])
     reasons, known = document["reasons"], document["known"]
     changed = {
         name: counted for name, counted in reasons.items() if name in {reason.name.lower() for reason in OF_RECIPE}
