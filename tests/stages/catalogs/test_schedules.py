@@ -13,6 +13,7 @@ from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_models.ledger.rows import execute
 from overnight_models.states import CATALOG_RUN
+from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.schedule_times import Due, Times, nominal
 from overnight_workers.catalogs.schedules.starting import start_due
 from overnight_workers.catalogs.task import advance_runs
@@ -95,7 +96,7 @@ def test_it_is_shown_in_words_with_its_next_times_before_it_is_kept(service: Ser
     printed = read_command(app, "schedules", "keep", str(tmp_path / "shop.toml"), "--yes")
 
     assert "shop: At 22:00 every day (America/Los_Angeles)" in printed
-    assert printed.count(" 22:00 (0") == 6  # five, and the next one once more
+    assert printed.count(" 22:00 (") == 6  # five, and the next one once more
     shown = read_command(app, "schedules")
     assert "done by 06:00" in shown
     assert shown.count("next") == 3
@@ -191,7 +192,7 @@ def test_a_paused_one_runs_afterwards_where_that_is_wanted(service: Service, tmp
     assert the_runs()[0].nominal_at == nominal(dues[-1])
 
 
-def test_a_person_leaves_one_time_out(kept: Schedule) -> None:
+def test_a_person_leaves_one_time_out(kept: Schedule, tmp_path: Path) -> None:
     due = past(1)[-1]
     with database().transaction() as connection:
         schedules.skip(connection, kept.catalog_id, nominal(due))
@@ -203,6 +204,16 @@ def test_a_person_leaves_one_time_out(kept: Schedule) -> None:
     assert the_schedule().skipped is None
     assert "is left out" in read_command(app, "schedules", "skip", "shop")
     assert ", left out" in read_command(app, "schedules")
+    kept_again = read_command(app, "schedules", "keep", str(tmp_path / "shop.toml"), "--yes")
+    assert "the night that was to be left out isn't any more: overnight schedules skip shop" in kept_again
+    assert ", left out" not in read_command(app, "schedules")
+
+
+def test_a_time_says_its_day_in_utc_where_that_is_another() -> None:
+    (due,) = steering.times("0 22 * * *", "America/New_York").next(datetime(2026, 12, 1, 12, tzinfo=UTC), 1)
+    assert steering.moment(due) == "Tue 2026-12-01 22:00 (Wed 03:00 UTC)"
+    (due,) = steering.times("0 22 * * *", "Europe/Berlin").next(datetime(2026, 12, 1, 12, tzinfo=UTC), 1)
+    assert steering.moment(due) == "Tue 2026-12-01 22:00 (21:00 UTC)"
 
 
 def test_a_file_that_is_broken_is_said_and_keeps_no_other_night_from_running(kept: Schedule, tmp_path: Path) -> None:
@@ -275,6 +286,11 @@ def test_a_schedule_that_its_file_says_otherwise_is_told(kept: Schedule, tmp_pat
     (tmp_path / "shop.toml").write_text(text.replace("0 22", "0 23"))
 
     assert "its file says otherwise now: overnight schedules keep" in read_command(app, "schedules")
+    lines = text.splitlines()
+    (tmp_path / "shop.toml").write_text(
+        "\n".join(line for line in lines if not line.startswith(("schedule", "finish_by")))
+    )
+    assert "its file has no schedule any more: overnight schedules forget shop" in read_command(app, "schedules")
     read_command(app, "schedules", "forget", "shop")
     assert "shop" not in read_command(app, "schedules")
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from overnight_models import routes
 from overnight_models.wire.policy import LanePolicy, Policy
@@ -187,6 +188,21 @@ def test_two_prompts_are_compared_on_the_same_rows_and_paid_once(catalog: Enrich
     # the side that runs use is paid already
     assert catalog.run().state == "complete"
     assert catalog.sent == 16
+
+
+def test_a_gold_field_that_answers_lack_is_refused_before_anything_is_paid(catalog: Enriched) -> None:
+    catalog.write(shop(8))
+    file = str(catalog.directory / "shop.toml")
+
+    for gold, why in {
+        "titel=maker": "answers have no field 'titel': did you mean title?",
+        "title=makes": "the source has no column 'makes'",
+        "title=": "--gold is FIELD=COLUMN",
+    }.items():
+        models = ("--models", "claude-haiku-5-5,claude-sonnet-5")
+        refused = CliRunner().invoke(app, ["compare", file, *models, "--gold", gold, "--yes"])
+        assert why in str(refused.exception), gold
+    assert catalog.sent == 0
 
 
 def test_two_models_that_answer_alike_are_no_difference_in_quality(catalog: Enriched) -> None:

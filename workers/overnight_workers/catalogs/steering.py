@@ -141,5 +141,6 @@ def times(cron: str, zone: str) -> Times:
 
 
 def moment(due: Due) -> str:
-    """A time by the schedule's clock, and in UTC."""
-    return f"{due.nominal:%a %Y-%m-%d %H:%M} ({due.at:%H:%M} UTC)"
+    """A time by the schedule's clock, and in UTC: with its day where it's another one there."""
+    in_utc = f"{due.at:%H:%M}" if due.at.date() == due.nominal.date() else f"{due.at:%a %H:%M}"
+    return f"{due.nominal:%a %Y-%m-%d %H:%M} ({in_utc} UTC)"

@@ -64,7 +64,7 @@ def compare(
     with opened(catalog, recipe_of(catalog)) as source:
         whole = trying.choose_rows(source, rows)
         asked = [sides.asked(side, source) for side in wanted]
-        right = _gold(source, gold)
+        right = _gold(catalog, source, gold)
     _ask(asked, whole, yes or as_json)
     _send(catalog, asked, f"overnight compare {file}")
     answers = {side.side.name: sides.answers(side) for side in asked}
@@ -119,16 +119,22 @@ def _sides(catalog: Catalog, models: str | None, prompts: str | None) -> Sequenc
     return sides.models(catalog, names) if models is not None else sides.prompts(catalog, names)
 
 
-def _gold(source: Opened, gold: str | None) -> Gold | None:
+def _gold(catalog: Catalog, source: Opened, gold: str | None) -> Gold | None:
+    """What is known to be right. Raises PermanentError for a field or a column that isn't there."""
     from overnight_workers.catalogs.compare.comparison import Gold
     from overnight_workers.catalogs.compare.sides import column
+    from overnight_workers.catalogs.sinks.answered import Columns
+    from overnight_workers.configuration.reading import near
 
     if gold is None:
         return None
-    field, equals, name = gold.partition("=")
-    if not (field and equals and name):
+    field, _, name = (part.strip() for part in gold.partition("="))
+    if not (field and name):
         raise PermanentError(f"--gold is FIELD=COLUMN, such as category=known_category, not {gold!r}")
-    return Gold(field.strip(), column(source, name.strip()))
+    fields = Columns.of(catalog).answer
+    if field not in fields:
+        raise PermanentError(f"--gold {gold}: answers have no field {field!r}{near(field, fields)}")
+    return Gold(field, column(source, name))
 
 
 def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:

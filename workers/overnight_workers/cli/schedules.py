@@ -85,8 +85,12 @@ def keep(
         when_paused=catalog.when_paused,
     )
     with database().transaction() as connection:
+        before = ledger.schedules(connection, catalog.name)
         ledger.keep(connection, catalog.name, declared, next_at=dues[0].at, who=user())
     console.OUT.print(f"kept: {catalog.name} runs next on {steering.moment(dues[0])}", markup=False)
+    if before and before[0].skipped is not None:
+        skip = f"overnight schedules skip {catalog.name}"
+        console.OUT.print(f"the night that was to be left out isn't any more: {skip}", markup=False)
 
 
 @schedules.command()
@@ -187,15 +191,17 @@ def _changed(schedule: Schedule) -> str | None:
         why = in_a_line(error) if isinstance(error, BadCatalog) else str(error)
     if catalog is None or why is not None:
         return f"its file can't be used, and its runs stop before anything is sent: {why}"
+    if catalog.schedule is None:
+        return f"its file has no schedule any more: overnight schedules forget {schedule.catalog}"
     kept = (schedule.cron, schedule.zone, schedule.finish_by, schedule.overlap, schedule.when_paused)
-    said = (
-        " ".join((catalog.schedule or "").split()),
+    in_file = (
+        " ".join(catalog.schedule.split()),
         catalog.time_zone,
         catalog.finish_by,
         catalog.overlap,
         catalog.when_paused,
     )
-    if kept == said:
+    if kept == in_file:
         return None
     return f"its file says otherwise now: overnight schedules keep {schedule.path}"
 
