@@ -185,9 +185,12 @@ def test_a_limit_and_a_where_send_only_those_rows_and_nothing_is_gone(catalog: E
     first = catalog.plan(limit=3)
     assert (first["send"], first["rows"]) == (3, 10)
     assert catalog.run(limit=3).state == "complete"
+    shown = " ".join(read_command(app, "runs", "show", "shop-1").split())
+    assert "3 of 10 rows were to be sent; others are left out by --limit 3" in shown
     assert catalog.sent == 3
     plan = catalog.plan(where="sku IN ('A0', 'A1', 'A2', 'A3', 'A4')")
     assert plan["rows"] == 5
+    assert plan["only"] == """--where "sku IN ('A0', 'A1', 'A2', 'A3', 'A4')\""""
     assert "gone from the source" not in reasons(plan)
     assert catalog.run(where="sku IN ('A0', 'A1', 'A2', 'A3', 'A4')").state == "complete"
     assert catalog.run().state == "complete"

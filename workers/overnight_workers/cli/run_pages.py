@@ -45,6 +45,7 @@ def plan_table(plan: dict[str, Any], *, is_over: bool = False) -> Group:
     answered = plan.get("answered", 0)  # plans of earlier versions don't say
     sent = f"{plan['send'] - answered:,} of {plan['rows']:,} rows {'were' if is_over else 'are'} to be sent"
     sent += f"; {answered:,} were answered before, and cost nothing" if answered else ""
+    left += f"{'; ' if left else ''}others are left out by {plan['only']}" if "only" in plan else ""
     return Group(Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if reasons else []), *notes)
 
 

@@ -91,7 +91,7 @@ def opened_plan(catalog: Catalog, wish: Wish) -> Iterator[tuple[Diff, dict[str, 
         source.check_unchanged()
         document = _document(catalog, diff, estimates, has_memory=size > 0)
         document |= _of_the_sink(latest, is_lost=is_lost, has_memory=size > 0)
-        yield diff, document | _behind(latest, newest)
+        yield diff, document | _behind(latest, newest) | wish.only()
 
 
 def _of_the_sink(latest: int | None, *, is_lost: bool, has_memory: bool) -> dict[str, object]:

@@ -43,6 +43,13 @@ class Wish:
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return orjson.dumps(given).decode()
 
+    def only(self) -> dict[str, str]:
+        """What a plan says of rows that it leaves out: by which options; nothing where it looks at all."""
+        options = [] if self.limit is None else [f"--limit {self.limit}"]
+        options += [] if self.where is None else [f'--where "{self.where}"']
+        options += ["--retry-failed"] if self.retry_failed else []
+        return {"only": " ".join(options)} if options else {}
+
     @classmethod
     def read(cls, text: str) -> Wish:
         """What `dump` wrote."""
